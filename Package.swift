@@ -1,0 +1,108 @@
+// swift-tools-version: 6.2
+// The floors of the house, from the ground up; `scripts/tidy` checks that imports only point down.
+import PackageDescription
+
+let common: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+let swift = common + [.strictMemorySafety()]
+
+func floor(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swift)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: common)
+}
+
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+
+let package = Package(
+    name: "loci",
+    products: [
+        .library(name: "LociClient", targets: ["LociClient"]),
+        .executable(name: "loci", targets: ["loci"]),
+        .executable(name: "loci-coordinator", targets: ["loci-coordinator"]),
+        .executable(name: "loci-shard", targets: ["loci-shard"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // C: system libraries and shims.
+        .target(name: "CXXHash"),
+        .target(name: "CLinux"),
+        .target(
+            name: "CKernels", cxxSettings: [.headerSearchPath(".")],
+            linkerSettings: [.linkedLibrary("hwy")]),
+        .target(name: "CWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
+        .systemLibrary(name: "CZeroMQ"),
+        .systemLibrary(name: "CZlib"),
+
+        // 0 ground
+        floor("LociBase", ["CXXHash"]),
+        // 1 meaning
+        floor("LociModel", ["LociBase"]),
+        floor("LociKernels", ["LociBase", "LociModel", "CKernels"]),
+        // 2 speaking, keeping, knowing
+        floor("LociWire", ["LociBase", "LociModel", "CWire"]),
+        floor("LociTransport", ["LociBase", "LociModel", "CZeroMQ", "CLinux"]),
+        floor("LociStorage", ["LociBase", "LociModel", "CLinux"]),
+        floor("LociTiering", ["LociBase", "LociModel"]),
+        floor("LociSearch", ["LociBase", "LociModel", "LociKernels"]),
+        floor("LociText", ["LociBase", "LociModel"]),
+        floor("LociPlacement", ["LociBase", "LociModel"]),
+        // 3 deciding
+        floor(
+            "LociCluster",
+            [
+                "LociBase", "LociModel", "LociKernels", "LociWire", "LociTiering", "LociSearch",
+                "LociText", "LociPlacement",
+            ]),
+        // 4 driving
+        floor(
+            "LociRuntime",
+            [
+                "LociBase", "LociModel", "LociWire", "LociTransport", "LociStorage", "LociSearch",
+                "LociPlacement", "LociCluster", "CLinux", yaml, logging,
+            ]),
+        floor(
+            "LociSimulation",
+            [
+                "LociBase", "LociModel", "LociWire", "LociStorage", "LociSearch", "LociPlacement",
+                "LociCluster",
+            ]),
+        floor("LociClient", ["LociBase", "LociModel", "LociWire", "LociTransport"]),
+        floor("LociImport", ["LociBase", "LociModel", "CZlib"]),
+        // 5 programs
+        program(
+            "loci",
+            ["LociBase", "LociModel", "LociClient", "LociImport", arguments, histogram]),
+        program("loci-coordinator", ["LociBase", "LociModel", "LociRuntime", arguments]),
+        program("loci-shard", ["LociBase", "LociModel", "LociRuntime", arguments]),
+
+        tests("LociKernelsTests", ["LociBase", "LociKernels"]),
+        tests("LociTextTests", ["LociBase", "LociModel", "LociText"]),
+        tests("LociImportTests", ["LociBase", "LociModel", "LociImport"]),
+        tests("LociStorageTests", ["LociBase", "LociModel", "LociStorage", "CLinux"]),
+        tests("LociWireTests", ["LociBase", "LociModel", "LociWire"]),
+        tests("LociTransportTests", ["LociBase", "LociModel", "LociTransport"]),
+        tests("LociClientTests", ["LociBase", "LociModel", "LociWire", "LociClient", "LociTransport"]),
+        tests("LociRuntimeTests", ["LociBase", "LociModel", "LociRuntime", "LociTransport"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,30 @@
+// What Swift's Glibc module lacks: event descriptors, a copy that survives a fault, holes in files.
+#ifndef LOCI_LINUX_H
+#define LOCI_LINUX_H
+#include <stddef.h>
+#include <stdint.h>
+
+/// A non-blocking event descriptor with count 0, closed on exec; -1 and errno on failure.
+int loci_eventfd_create(void);
+/// Adds 1 to the count, so that the descriptor polls readable. Safe from any thread and from signal
+/// handlers. Returns 0, or -1 and errno; a count that is at its limit already is no failure.
+int loci_eventfd_signal(int descriptor);
+/// Sets the count to 0. Returns 0, or -1 and errno; a count that is 0 already is no failure.
+int loci_eventfd_drain(int descriptor);
+
+/// Installs handlers for SIGBUS and SIGSEGV, once for the process; later calls do nothing. A fault
+/// outside a guarded copy goes to the handler that was there before, or ends the process as ever.
+void loci_install_fault_guard(void);
+/// Copies `count` bytes. Returns 0, or -1 when a page of either range could not be read or written
+/// (a mapping beyond the file's end, a read error of the device); then `target` holds garbage. The
+/// fault guard must be installed.
+int loci_guarded_copy(void *target, const void *source, size_t count);
+
+/// Gives a range of a file back to the file system; it reads as zeros and the size stays. Returns 0,
+/// or -1 and errno.
+int loci_fallocate_punch(int descriptor, uint64_t offset, uint64_t length);
+/// Maps `length` bytes of a file from its start, shared and read-only, for accesses at random (no
+/// read-ahead). Returns NULL and errno on failure. Undone by munmap.
+const void *loci_map_random(int descriptor, uint64_t length);
+
+#endif

@@ -1,0 +1,85 @@
+import LociBase
+import LociModel
+import LociSearch
+import LociText
+
+/// What the coordinator knows of a collection: a copy of all hard locations, how far it follows each
+/// partition, and how learning stands.
+///
+/// Invariants:
+/// - `locations` holds what the partitions had at their `known` versions.
+/// - All of it can be learned again from the shards; a restart loses nothing but time.
+struct CollectionState: Sendable {
+    /// How far the copy follows one partition.
+    struct Following: Sendable {
+        /// The partition has been heard of since this start of the coordinator.
+        var isHeard = false
+        var known: UInt64 = 0
+        var announced: UInt64 = 0
+        /// When news was asked for that has not come yet.
+        var askedAt: Instant?
+        var points: UInt64 = 0
+
+        /// Whether the copy of this partition's hard locations is the newest that was announced.
+        var isCurrent: Bool { isHeard && known >= announced }
+    }
+
+    enum Learning: Equatable, Sendable {
+        /// Since the collection had so many points.
+        case resting(points: UInt64)
+        /// A sample, the learning itself, or the planting is under way.
+        case busy
+        /// Points of older generations are being moved: from this partition and id on.
+        case moving(PartitionIndex, from: PointID)
+        /// A batch is on its way.
+        case movingBatch(PartitionIndex)
+    }
+
+    let definition: CollectionDefinition
+    var locations: LocationIndex
+    var following: [Following]
+    var learning = Learning.resting(points: 0)
+    var learningNotBefore = Instant.zero
+    var encoder: LexicalEncoder?
+    var isRarityUnsaved = false
+
+    init(_ definition: CollectionDefinition, partitions: Int, encoder: LexicalEncoder?) {
+        self.definition = definition
+        locations = LocationIndex(dimension: definition.dimension)
+        following = Array(repeating: Following(), count: partitions)
+        self.encoder = encoder
+    }
+
+    var points: UInt64 { following.reduce(0) { $0 + $1.points } }
+    var isCurrent: Bool { following.allSatisfy(\.isCurrent) }
+    var isMoving: Bool {
+        switch learning {
+        case .moving, .movingBatch: true
+        default: false
+        }
+    }
+}
+
+/// How queries are addressed and points placed. Measured on MNIST and on synthetic clusters; the
+/// figures are in docs/benchmarks.md.
+enum SearchPolicy {
+    /// Hard locations that a query activates at most, when it does not say.
+    static let probes = 24
+    /// A query activates hard locations within `1 + epsilon` of the nearest one's squared distance.
+    static let probeEpsilon: Float = 0.6
+    /// Partitions that may hold a copy of a point.
+    static let copies = 2
+    /// A point gets a copy in a second partition whose nearest hard location is within this of the
+    /// nearest of all, in squared distance.
+    static let copyEpsilon: Float = 0.1
+    /// Points after which hard locations are learned over the whole collection.
+    static let learnAfter: UInt64 = 2048
+    /// They are learned anew when the fullest partition has this many times its share ...
+    static let imbalance = 2.0
+    /// ... and the collection has grown by this factor since.
+    static let relearnGrowth: UInt64 = 8
+    /// Points moved to a newer generation at a time.
+    static let moveBatch: UInt32 = 128
+    /// Unroutable data: hard locations that each shard looks at, of its own choice.
+    static let sampleRows = 4096
+}

@@ -1,0 +1,189 @@
+import LociBase
+import LociModel
+import LociPlacement
+import LociSearch
+import LociWire
+
+/// Learning where a collection's data lies. When enough points have come, hard locations are learned
+/// from a sample over all partitions, neighbouring ones are planted on the same partition, and the
+/// points that came before are moved to where they belong. After that hard locations split where
+/// they are, and nothing has to move unless the data turns out to lie elsewhere.
+extension CoordinatorNode {
+    mutating func advanceLearning(into directives: inout [CoordinatorDirective]) {
+        guard isWhole else { return }
+        for space in collections.keys.sorted() {
+            let state = collections[space]!
+            guard state.isCurrent, now >= state.learningNotBefore else { continue }
+            switch state.learning {
+            case .resting(let points):
+                if isDue(state, since: points) { sample(space, into: &directives) }
+            case .moving(let partition, let from):
+                findMoves(space, partition, from: from, into: &directives)
+            case .busy, .movingBatch: break
+            }
+        }
+    }
+
+    private func isDue(_ state: CollectionState, since points: UInt64) -> Bool {
+        let partitions = state.following.count
+        guard partitions > 1, state.points >= SearchPolicy.learnAfter else { return false }
+        if state.locations.latestGeneration == 0 { return true }
+        guard points > 0 else { return false }
+        let fullest = state.following.map(\.points).max() ?? 0
+        let share = Double(state.points) / Double(partitions)
+        return state.points >= points * SearchPolicy.relearnGrowth
+            && Double(fullest) > SearchPolicy.imbalance * share
+    }
+
+    // MARK: Sample and learn
+
+    private mutating func sample(
+        _ space: SpaceID, into directives: inout [CoordinatorDirective]
+    ) {
+        let definition = collections[space]!.definition
+        collections[space]!.learning = .busy
+        let number = begin(
+            .sample(SampleOperation(definition: definition)), nil,
+            now.advanced(milliseconds: 30_000))
+        var operation = operations.removeValue(forKey: number)!
+        let fit = (Limits.frameBytes - 4096) / definition.rowBytes
+        let limit = max(1, min(SearchPolicy.sampleRows / metadata.map.partitions, fit, 4096))
+        for partition in 0..<PartitionIndex(metadata.map.partitions) {
+            ask(
+                metadata.map.shard(of: partition),
+                .shardScroll(
+                    ShardScroll(
+                        space: space, partition: partition, from: 0, limit: UInt32(limit),
+                        withVector: true, idsOnly: true,
+                        sampleSeed: UInt64(space) << 32 | UInt64(partition) + 1)),
+                part: Int(partition), for: &operation, into: &directives)
+        }
+        resume(operation, into: &directives)
+    }
+
+    mutating func finish(
+        _ sample: SampleOperation, _ operation: Operation,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        fail(operation, operation.failure ?? Self.nobodyAsked, into: &directives)
+        let space = sample.definition.space
+        guard operation.failure == nil, !sample.rows.isEmpty else { return rest(space) }
+        directives.append(
+            .learn(
+                space,
+                LocationLearning(
+                    dimension: sample.definition.dimension, partitions: metadata.map.partitions,
+                    sample: sample.rows, seed: UInt64(space))))
+    }
+
+    private static let nobodyAsked = LociError(.internal, "An operation without a client ended.")
+
+    /// Leaves learning for a while, to be tried again.
+    private mutating func rest(_ space: SpaceID) {
+        guard let points = collections[space]?.points else { return }
+        collections[space]!.learning = .resting(points: points)
+        collections[space]!.learningNotBefore = now.advanced(milliseconds: 1000)
+    }
+
+    mutating func plant(
+        _ space: SpaceID, _ outcome: LocationLearning.Outcome,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        guard let state = collections[space] else { return }
+        note(unroutable: outcome.isUnroutable, space, into: &directives)
+        let number = begin(.plant(space), nil, now.advanced(milliseconds: 30_000))
+        var operation = operations.removeValue(forKey: number)!
+        operation.sequence = takeSequence()
+        for (partition, centroids) in outcome.centroids.enumerated() where !centroids.isEmpty {
+            ask(
+                metadata.map.shard(of: PartitionIndex(partition)),
+                .plant(
+                    Plant(
+                        space: space, partition: PartitionIndex(partition),
+                        generation: state.locations.latestGeneration + 1)),
+                bulk: [Bytes(values: centroids)], part: partition, sequence: operation.sequence,
+                for: &operation, into: &directives)
+        }
+        resume(operation, into: &directives)
+    }
+
+    /// What was planted stays, even if a part failed: hard locations without points do no harm, and
+    /// the partitions without new ones take part in the next learning.
+    mutating func planted(_ space: SpaceID, _ operation: Operation) {
+        releaseSequence(operation.sequence)
+        operations[operation.number] = nil
+        guard operation.failure == nil else { return rest(space) }
+        collections[space]?.learning = .moving(0, from: 0)
+        // Moving begins when the news of the new locations has come.
+        collections[space]?.learningNotBefore = now.advanced(milliseconds: 300)
+    }
+
+    // MARK: Move
+
+    /// The next points of a partition that lie at hard locations of an older generation.
+    private mutating func findMoves(
+        _ space: SpaceID, _ partition: PartitionIndex, from: PointID,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        let generation = collections[space]!.locations.latestGeneration
+        guard Int(partition) < metadata.map.partitions, generation > 0 else {
+            let points = collections[space]!.points
+            collections[space]!.learning = .resting(points: points)
+            return
+        }
+        collections[space]!.learning = .movingBatch(partition)
+        let number = begin(
+            .findMoves(space, partition, found: [], hasMore: false), nil,
+            now.advanced(milliseconds: 10_000))
+        var operation = operations.removeValue(forKey: number)!
+        let definition = collections[space]!.definition
+        let fit = (Limits.chunkBytes / definition.rowBytes).clamped(to: 1...4096)
+        ask(
+            metadata.map.shard(of: partition),
+            .shardScroll(
+                ShardScroll(
+                    space: space, partition: partition, from: from,
+                    limit: min(SearchPolicy.moveBatch, UInt32(fit)), withVector: false,
+                    idsOnly: true, generationBelow: generation)),
+            part: Int(partition), for: &operation, into: &directives)
+        resume(operation, into: &directives)
+    }
+
+    mutating func foundMoves(
+        _ space: SpaceID, _ partition: PartitionIndex, _ found: [PointID], _ hasMore: Bool,
+        _ operation: Operation, into directives: inout [CoordinatorDirective]
+    ) {
+        operations[operation.number] = nil
+        guard collections[space] != nil else { return }
+        if operation.failure != nil {
+            collections[space]!.learning = .moving(partition, from: 0)
+            collections[space]!.learningNotBefore = now.advanced(milliseconds: 500)
+        } else if found.isEmpty {
+            collections[space]!.learning = .moving(partition + 1, from: 0)
+        } else {
+            let definition = collections[space]!.definition
+            let mutation = MutationOperation(
+                space: space, definition: definition, purpose: .move(from: partition),
+                ids: found, vectors: Bytes(), payloads: [])
+            enter(mutation, nil, now.advanced(milliseconds: 10_000), into: &directives)
+        }
+    }
+
+    /// A batch has moved, or not: the next one begins where older points are found again.
+    mutating func moved(
+        _ mutation: MutationOperation, _ partition: PartitionIndex, hasFailed: Bool
+    ) {
+        guard collections[mutation.space] != nil else { return }
+        let last = mutation.ids.last.map { $0 == .max ? $0 : $0 + 1 } ?? 0
+        collections[mutation.space]!.learning = .moving(partition, from: hasFailed ? 0 : last)
+        if hasFailed {
+            collections[mutation.space]!.learningNotBefore = now.advanced(milliseconds: 500)
+        }
+    }
+}
+
+extension Comparable {
+    fileprivate func clamped(to range: ClosedRange<Self>) -> Self {
+        min(max(self, range.lowerBound), range.upperBound)
+    }
+}

@@ -1,0 +1,229 @@
+public import LociBase
+public import LociModel
+public import LociPlacement
+public import LociSearch
+import LociText
+public import LociWire
+
+/// What happens to a coordinator.
+public enum CoordinatorEvent: Sendable {
+    case client(UInt64, Message)
+    case shard(ShardIndex, Message)
+    /// A message to a shard could not be sent: there is no connection, or too much waits in it.
+    case undeliverable(ShardIndex, requestID: UInt64)
+    /// The metadata with this number is durable, or could not be written.
+    case persisted(UInt64, LociError?)
+    case learned(SpaceID, LocationLearning.Outcome)
+    /// Comes every 20 to 50 ms.
+    case tick
+}
+
+/// What a coordinator wants done.
+public enum CoordinatorDirective: Sendable {
+    case reply(UInt64, Message)
+    case send(ShardIndex, Message)
+    /// Replace the metadata file; in order.
+    case persist(UInt64, Bytes)
+    /// Replace the saved rarity of words of a text collection.
+    case saveRarity(SpaceID, Bytes)
+    /// Work for a thread that may take its time.
+    case learn(SpaceID, LocationLearning)
+}
+
+/// Everything a coordinator decides. A value: events in, directives out. It has no socket, file,
+/// thread or clock; the stopwatch only fills receipts and no decision depends on it.
+///
+/// Invariants:
+/// - An id is in at most one mutation at a time; others wait for it.
+/// - Mutations are numbered upwards over the coordinator's whole life, restarts included.
+/// - What is acknowledged is durable on every shard that has a part in it.
+public struct CoordinatorNode: Sendable {
+    let endpoints: [String]
+    let stopwatch: @Sendable () -> Instant
+    var metadata: ClusterMetadata
+    var sessions: [ShardSession]
+    var collections: [SpaceID: CollectionState] = [:]
+    var savedRarity: [SpaceID: Bytes]
+
+    var operations: [UInt64: Operation] = [:]
+    var awaited: [UInt64: Awaited] = [:]
+    var nextOperation: UInt64 = 0
+    var nextRequest: UInt64
+    var nextSequence: UInt64
+    var sequencesInFlight: [UInt64] = []
+    var locked: Set<LockKey> = []
+    var waiting: [UInt64] = []
+    var definitionQueue: [UInt64] = []
+    var persisting: Persisting?
+    var nextPersist: UInt64 = 0
+    var raritySavedAt = Instant.zero
+
+    var now = Instant.zero
+    private var eventStarted = Instant.zero
+
+    struct Awaited: Sendable {
+        let operation: UInt64
+        let shard: ShardIndex
+        let part: Int
+    }
+
+    struct LockKey: Hashable, Sendable {
+        let space: SpaceID
+        let id: PointID
+    }
+
+    /// - Parameters:
+    ///   - metadata: As read from its file, with an incarnation that is persisted already and was
+    ///     never used before.
+    ///   - endpoints: Of the shards, to be shown.
+    ///   - rarity: Saved state of the encoders of text collections.
+    public init(
+        metadata: ClusterMetadata, endpoints: [String], rarity: [SpaceID: Bytes] = [:],
+        stopwatch: @escaping @Sendable () -> Instant
+    ) {
+        precondition(endpoints.count == metadata.map.shards)
+        self.metadata = metadata
+        self.endpoints = endpoints
+        self.stopwatch = stopwatch
+        savedRarity = rarity
+        sessions = endpoints.map { _ in ShardSession() }
+        nextSequence = metadata.incarnation << 40
+        nextRequest = metadata.incarnation << 40
+        followCatalog()
+    }
+
+    public var incarnation: UInt64 { metadata.incarnation }
+
+    /// Whether every shard is in touch and has the catalog.
+    public var isWhole: Bool {
+        sessions.allSatisfy {
+            $0.isUp && $0.catalogVersion >= metadata.catalog.version
+        }
+    }
+
+    public mutating func handle(
+        _ event: CoordinatorEvent, at now: Instant, into directives: inout [CoordinatorDirective]
+    ) {
+        self.now = now
+        eventStarted = stopwatch()
+        switch event {
+        case .client(let peer, let message): receive(message, from: peer, into: &directives)
+        case .shard(let shard, let message): heard(message, from: shard, into: &directives)
+        case .undeliverable(let shard, let request):
+            guard let part = awaited.removeValue(forKey: request) else { return }
+            partDone(part, .failure(unavailable(shard)), into: &directives)
+        case .persisted(let number, let error): persisted(number, error, into: &directives)
+        case .learned(let space, let outcome): plant(space, outcome, into: &directives)
+        case .tick: tick(into: &directives)
+        }
+    }
+
+    private mutating func receive(
+        _ message: Message, from peer: UInt64, into directives: inout [CoordinatorDirective]
+    ) {
+        let client = Operation.Client(peer: peer, requestID: message.header.requestID)
+        do throws(LociError) {
+            try message.validated()
+            guard operations.count < Limits.requestsInFlight else {
+                throw LociError(
+                    .resourceExhausted,
+                    "The coordinator works on \(operations.count) requests already.",
+                    advice: "Send fewer at once, or try again later.")
+            }
+            try start(message, client, into: &directives)
+        } catch {
+            reply(client, .failure(error), into: &directives)
+        }
+    }
+
+    private mutating func start(
+        _ message: Message, _ client: Operation.Client,
+        into directives: inout [CoordinatorDirective]
+    ) throws(LociError) {
+        let asked = message.header.deadlineMicroseconds
+        let allowed = min(
+            asked == 0 ? Limits.defaultDeadlineMicroseconds : asked, Limits.deadlineMicroseconds)
+        let deadline = now.advanced(microseconds: allowed)
+        switch message.body {
+        case .describe:
+            reply(
+                client, .catalog(CatalogAnswer(version: metadata.catalog.version)),
+                bulk: [metadata.catalog.encoded], into: &directives)
+        case .status: reply(client, .statusAnswer(status), into: &directives)
+        case .createField, .dropField, .createCollection, .dropCollection:
+            try define(message.body, client, deadline, into: &directives)
+        case .readCells(let read):
+            try self.read(read, message.bulk, client, deadline, into: &directives)
+        case .writeCells(let write):
+            try self.write(write, message.bulk, client, deadline, into: &directives)
+        case .upsert(let upsert):
+            try self.upsert(upsert, message.bulk, client, deadline, into: &directives)
+        case .deletePoints(let deletion):
+            try delete(deletion, message.bulk, client, deadline, into: &directives)
+        case .query(let query):
+            try self.query(query, message.bulk, client, deadline, into: &directives)
+        case .retrieve(let retrieve):
+            try self.retrieve(retrieve, message.bulk, client, deadline, into: &directives)
+        case .scroll(let scroll):
+            try self.scroll(scroll, client, deadline, into: &directives)
+        case .count(let count): try self.count(count, client, deadline, into: &directives)
+        default:
+            throw LociError(
+                .invalidArgument, "A coordinator does not answer such a message.",
+                advice: "Check that --coordinator names the right endpoint.")
+        }
+    }
+
+    // MARK: Small parts that all requests share
+
+    /// Nanoseconds that this event has taken so far.
+    var elapsedNanoseconds: UInt64 {
+        let now = stopwatch().nanoseconds
+        return now > eventStarted.nanoseconds ? now - eventStarted.nanoseconds : 0
+    }
+
+    func reply(
+        _ client: Operation.Client, _ body: Body, bulk: [Bytes] = [],
+        into directives: inout [CoordinatorDirective]
+    ) {
+        var header = Header(requestID: client.requestID)
+        header.senderIncarnation = incarnation
+        directives.append(.reply(client.peer, Message(header, body, bulk: bulk)))
+    }
+
+    func field(named name: String) throws(LociError) -> FieldDefinition {
+        if let field = metadata.catalog.field(named: name) { return field }
+        throw LociError(
+            .notFound, "There is no field '\(name)'.",
+            advice: "`loci field list` shows those that exist; `loci field create` makes one.")
+    }
+
+    func collection(named name: String) throws(LociError) -> CollectionDefinition {
+        if let collection = metadata.catalog.collection(named: name) { return collection }
+        throw LociError(
+            .notFound, "There is no collection '\(name)'.",
+            advice: "`loci collection list` shows those that exist; "
+                + "`loci collection create` makes one.")
+    }
+
+    private var status: StatusAnswer {
+        StatusAnswer(
+            clusterID: metadata.clusterID, incarnation: incarnation,
+            partitions: UInt32(metadata.map.partitions),
+            requestsInFlight: UInt32(operations.count),
+            shards: sessions.enumerated().map { index, session in
+                ShardStatus(
+                    shard: ShardIndex(index), isUp: session.isUp,
+                    incarnation: session.incarnation, endpoint: endpoints[index],
+                    vitals: session.vitals)
+            },
+            collections: metadata.catalog.collections.compactMap { definition in
+                guard let state = collections[definition.space] else { return nil }
+                return CollectionStatus(
+                    name: definition.name, locations: UInt32(state.locations.count),
+                    generation: state.locations.latestGeneration,
+                    isUnroutable: metadata.unroutable.contains(definition.space),
+                    isMoving: state.isMoving, points: state.points)
+            })
+    }
+}

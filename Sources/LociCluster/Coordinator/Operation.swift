@@ -1,0 +1,134 @@
+import LociBase
+import LociModel
+import LociPlacement
+import LociSearch
+import LociWire
+
+/// A request on its way: what has been asked of shards, and what came back.
+///
+/// Invariants:
+/// - `outstanding` parts have been sent and not answered; when it reaches 0 the operation goes on.
+/// - An operation ends once: answered, failed, or cut off at its deadline.
+struct Operation: Sendable {
+    let number: UInt64
+    /// Nil for what the coordinator does of its own accord.
+    let client: Client?
+    let started: Instant
+    let deadline: Instant
+    var kind: Kind
+    var outstanding = 0
+    var requests: [UInt64] = []
+    var receipt = Receipt()
+    var shardsAsked: Set<ShardIndex> = []
+    var shardsFailed: Set<ShardIndex> = []
+    var failure: LociError?
+    var decidingNanoseconds: UInt64 = 0
+    /// Of a mutation; 0 for everything else.
+    var sequence: UInt64 = 0
+
+    struct Client: Sendable {
+        let peer: UInt64
+        let requestID: UInt64
+    }
+
+    enum Kind: Sendable {
+        case definition(DefinitionOperation)
+        case read(ReadOperation)
+        case write(count: UInt64)
+        case mutation(MutationOperation)
+        case query(QueryOperation)
+        case retrieve(RetrieveOperation)
+        case scroll(ScrollOperation)
+        case count(total: UInt64)
+        case sample(SampleOperation)
+        case plant(SpaceID)
+        case findMoves(SpaceID, PartitionIndex, found: [PointID], hasMore: Bool)
+    }
+}
+
+/// A change of the catalog: first persisted, then installed.
+struct DefinitionOperation: Sendable {
+    let change: Body
+    var isPersisted = false
+}
+
+/// Metadata on its way into its file, and the operation that waits for it; 0 if none does.
+struct Persisting: Sendable {
+    let operation: UInt64
+    let metadata: ClusterMetadata
+}
+
+struct ReadOperation: Sendable {
+    let field: FieldDefinition
+    /// For each cell asked for: which part answers it, and at which place.
+    let sources: [(part: Int, index: Int)]
+    var parts: [Bytes]
+}
+
+/// An upsert, a deletion, or a move of points to where they belong now.
+struct MutationOperation: Sendable {
+    enum Purpose: Sendable, Equatable {
+        case upsert, delete
+        case move(from: PartitionIndex)
+    }
+
+    enum Phase: Sendable, Equatable {
+        case waiting, fetching, claiming, putting, removing
+    }
+
+    let space: SpaceID
+    let definition: CollectionDefinition
+    let purpose: Purpose
+    var ids: [PointID]
+    var vectors: Bytes
+    var payloads: [Bytes]
+    var targets: [[UInt16]] = []
+    var previous: [[UInt16]] = []
+    /// Points that each part of the phase is about.
+    var parts: [[Int]] = []
+    var phase = Phase.waiting
+    var sequence: UInt64 = 0
+    var count: UInt64 = 0
+}
+
+struct QueryOperation: Sendable {
+    let definition: CollectionDefinition
+    let query: Query
+    let vector: [Float]
+    /// All hard locations are asked, because those of the address held fewer than k points.
+    var isWidened = false
+    var matches: [FoundMatch] = []
+}
+
+/// A match with what travels beside it.
+struct FoundMatch: Sendable {
+    let match: Match
+    let payload: Bytes
+    let vector: Bytes
+}
+
+struct RetrieveOperation: Sendable {
+    let definition: CollectionDefinition
+    let ids: [PointID]
+    let withVector: Bool
+    var parts: [[Int]]
+    /// Partitions that the directories name, and the ids to fetch from each.
+    var targets: [UInt16: [PointID]] = [:]
+    var isFetching = false
+    var points: [PointID: FoundMatch] = [:]
+}
+
+struct ScrollOperation: Sendable {
+    let definition: CollectionDefinition
+    let limit: Int
+    let withVector: Bool
+    var points: [FoundMatch] = []
+    var hasMore = false
+    /// Up to this id, every shard has said what it has.
+    var knownTo = PointID.max
+}
+
+struct SampleOperation: Sendable {
+    let definition: CollectionDefinition
+    var rows: [Float] = []
+}

@@ -1,0 +1,93 @@
+import LociBase
+import LociModel
+import LociSearch
+
+/// A partition's state and the queue of what is to be logged next.
+///
+/// Invariants:
+/// - `inFlight` is the group that is being made durable, in the log's order; `queue` comes after it.
+/// - `lsn` is the end of the last record that `state` has applied.
+struct PartitionWorker: Sendable {
+    struct Pending: Sendable {
+        var record: LogRecord
+        var encoded: Bytes
+        var reply: Reply
+    }
+
+    /// What to say once the record is applied.
+    enum Reply: Sendable {
+        case acknowledge(Asker)
+        /// The targets are read when the claim is applied, before it.
+        case claimed(Asker)
+        case install(UInt64)
+        case none
+    }
+
+    var state: PartitionState
+    var lsn: LSN
+    var logBytes: UInt64
+    var isCheckpointing = false
+    var queue: [Pending] = []
+    var inFlight: [Pending] = []
+    var splits: [SplitKey: SplitProgress] = [:]
+
+    init(state: PartitionState, lsn: LSN, logBytes: UInt64) {
+        self.state = state
+        self.lsn = lsn
+        self.logBytes = logBytes
+    }
+
+    struct SplitKey: Hashable, Comparable {
+        let space: SpaceID
+        let location: LocationID
+
+        static func < (left: SplitKey, right: SplitKey) -> Bool {
+            (left.space, left.location) < (right.space, right.location)
+        }
+    }
+
+    enum SplitProgress {
+        /// Pages are on their way, for this task.
+        case loading
+        /// All pages are in memory, or were a moment ago.
+        case ready
+        /// The record is being made durable.
+        case logged
+    }
+
+    /// One group of records: bounded, so that a posting cannot outgrow its extent before it can be
+    /// split, and so that one commit does not take for ever.
+    static let groupBytes = 8 << 20
+    static let groupPoints = 4096
+    /// A posting so many times too large holds back further puts until it is split.
+    static let holdFactor = 4
+
+    /// Whether the next put of a collection has to wait for a split.
+    func mustHold(_ record: LogRecord) -> Bool {
+        guard case .put(let space, _, _) = record, let slice = state.slices[space] else {
+            return false
+        }
+        return slice.overfull.contains {
+            (slice.postings[$0]?.liveCount ?? 0)
+                > Self.holdFactor * CollectionSlice.splitAbove
+                && splits[SplitKey(space: space, location: $0)] != nil
+        }
+    }
+
+    /// Takes the next group from the queue.
+    mutating func takeGroup() -> [Pending] {
+        var bytes = 0
+        var points = 0
+        var taken = 0
+        while taken < queue.count {
+            let next = queue[taken]
+            if mustHold(next.record) { break }
+            if case .put(_, _, let put) = next.record { points += put.ids.count }
+            bytes += next.encoded.count
+            if taken > 0, bytes > Self.groupBytes || points > Self.groupPoints { break }
+            taken += 1
+        }
+        defer { queue.removeFirst(taken) }
+        return Array(queue[..<taken])
+    }
+}

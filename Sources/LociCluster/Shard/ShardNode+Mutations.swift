@@ -1,0 +1,330 @@
+import LociBase
+import LociModel
+import LociTiering
+import LociSearch
+import LociWire
+
+/// Catalog versions that all partitions must have durable before the answer.
+struct PendingInstall: Sendable {
+    var asker: Asker
+    var remaining: Int
+}
+
+/// From a mutation to its record, its durability, its effects and its answer.
+extension ShardNode {
+    mutating func mutate(
+        _ message: Message, _ asker: Asker, into directives: inout [ShardDirective]
+    ) {
+        if case .settle(let settle) = message.body {
+            return self.settle(settle, message, into: &directives)
+        }
+        guard guardian.admits(message.header) else {
+            rejectedMessages += 1
+            return
+        }
+        do throws(LociError) {
+            switch message.body {
+            case .shardWrite(let write):
+                try enqueue(
+                    try record(write, message.bulk), write.partition, .acknowledge(asker))
+            case .claim(let claim):
+                let record = try record(claim, message.bulk, message.header.sequence)
+                try enqueue(record, claim.partition, .claimed(asker))
+            case .put(let put):
+                try enqueue(
+                    try record(put, message.bulk, message.header.sequence), put.partition,
+                    .acknowledge(asker))
+            case .remove(let remove):
+                let ids = message.bulk[0].values(PointID.self)
+                _ = try slice(remove.space, remove.partition)
+                guardian.noteRemoval(
+                    of: ids, remove.space, remove.partition, sequence: message.header.sequence)
+                try enqueue(
+                    .remove(space: remove.space, sequence: message.header.sequence, ids: ids),
+                    remove.partition, .acknowledge(asker))
+            case .plant(let plant):
+                let centroids = message.bulk[0].values(Float.self)
+                let definition = try slice(plant.space, plant.partition).definition
+                guard centroids.count % definition.dimension == 0 else {
+                    throw LociError(.invalidArgument, "Centroids have another dimension.")
+                }
+                try enqueue(
+                    .plant(
+                        space: plant.space, generation: plant.generation, centroids: centroids),
+                    plant.partition, .acknowledge(asker))
+            default:
+                rejectedMessages += 1
+            }
+        } catch {
+            refuse(asker, error, into: &directives)
+        }
+        commitAll(into: &directives)
+    }
+
+    /// Settling is never awaited, and a late one is recognised by its sequence alone.
+    private mutating func settle(
+        _ settle: Settle, _ message: Message, into directives: inout [ShardDirective]
+    ) {
+        let ids = message.bulk[0].values(PointID.self)
+        guard workers[settle.partition]?.state.slices[settle.space] != nil,
+            let targets = try? TargetList(encoded: message.bulk[1], count: ids.count)
+        else { return }
+        let record = LogRecord.settle(
+            space: settle.space, sequence: message.header.sequence, ids: ids,
+            targets: targets.items)
+        try? enqueue(record, settle.partition, .none)
+        commitAll(into: &directives)
+    }
+
+    mutating func install(
+        _ install: Install, _ bulk: [Bytes], _ asker: Asker,
+        into directives: inout [ShardDirective]
+    ) {
+        do throws(LociError) {
+            let catalog = try Catalog(encoded: bulk[0])
+            nextTask += 1
+            installs[nextTask] = PendingInstall(asker: asker, remaining: workers.count)
+            for partition in workers.keys.sorted() {
+                try enqueue(.install(catalog), partition, .install(nextTask))
+            }
+            commitAll(into: &directives)
+        } catch {
+            refuse(asker, error, into: &directives)
+        }
+    }
+
+    // MARK: Checks
+
+    private func slice(
+        _ space: SpaceID, _ partition: PartitionIndex
+    ) throws(LociError) -> CollectionSlice {
+        guard let slice = workers[partition]?.state.slices[space] else {
+            throw unknownSpace(space)
+        }
+        return slice
+    }
+
+    private func record(
+        _ claim: Claim, _ bulk: [Bytes], _ sequence: UInt64
+    ) throws(LociError) -> LogRecord {
+        let directory = try slice(claim.space, claim.partition).directory
+        let ids = bulk[0].values(PointID.self)
+        let targets = try TargetList(encoded: bulk[1], count: ids.count).items
+        for (id, new) in zip(ids, targets) {
+            let all = Set(directory.targets(of: id)).union(new)
+            guard all.count <= TargetList.targetsPerPoint else {
+                throw LociError(
+                    .resourceExhausted,
+                    "Too many interrupted writes left copies of point \(id) behind.",
+                    advice: "Delete the point, then write it again.")
+            }
+        }
+        return .claim(space: claim.space, sequence: sequence, ids: ids, targets: targets)
+    }
+
+    private func record(
+        _ write: ShardWrite, _ bulk: [Bytes]
+    ) throws(LociError) -> LogRecord {
+        guard let worker = workers[write.partition],
+            let field = worker.state.catalog.field(space: write.space)
+        else { throw unknownSpace(write.space) }
+        let cells = bulk[0].values(CellIndex.self)
+        let geometry = FieldGeometry(field, partitions: settings.partitions)
+        let isWithin = cells.allSatisfy {
+            $0 < field.cellCount && geometry.partition(of: $0) == write.partition
+        }
+        guard isWithin, bulk[1].count == cells.count * field.cellBytes else {
+            throw LociError(.invalidArgument, "Cells or their bytes do not belong to the field.")
+        }
+        return .cells(space: write.space, cells: cells, bytes: bulk[1])
+    }
+
+    private func record(
+        _ put: Put, _ bulk: [Bytes], _ sequence: UInt64
+    ) throws(LociError) -> LogRecord {
+        let definition = try slice(put.space, put.partition).definition
+        let ids = bulk[0].values(PointID.self)
+        let flags = bulk[1].values(UInt8.self)
+        guard bulk[2].count == ids.count * definition.rowBytes, flags.count == ids.count
+        else { throw LociError(.invalidArgument, "Points and their vectors do not match.") }
+        let payloads = try PayloadList(lengths: bulk[3], blob: bulk[4], count: ids.count)
+        var points = PutPoints(
+            ids: ids, isPrimary: flags, vectors: bulk[2], payloads: payloads.items)
+        let outdated = ids.indices.filter {
+            guardian.isOutdated(ids[$0], put.space, put.partition, sequence: sequence)
+        }
+        if !outdated.isEmpty {
+            points = points.without(outdated, rowBytes: definition.rowBytes)
+        }
+        return .put(space: put.space, sequence: sequence, points: points)
+    }
+
+    private mutating func enqueue(
+        _ record: LogRecord, _ partition: PartitionIndex, _ reply: PartitionWorker.Reply
+    ) throws(LociError) {
+        guard let count = workers[partition]?.queue.count else {
+            throw LociError(
+                .unavailable, "Partition \(partition) does not live on shard \(settings.shard).")
+        }
+        guard count < Limits.requestsInFlight else {
+            throw LociError(
+                .resourceExhausted,
+                "Shard \(settings.shard) has \(count) writes waiting for its disk.",
+                advice: "Send fewer at once, or try again later.")
+        }
+        workers[partition]!.queue.append(
+            .init(record: record, encoded: record.encoded, reply: reply))
+    }
+
+    // MARK: Commit and apply
+
+    mutating func commitAll(into directives: inout [ShardDirective]) {
+        for partition in workers.keys.sorted() { commit(partition, into: &directives) }
+    }
+
+    /// Starts the next group of a partition unless one is under way: first the splits that are
+    /// ready, computed from the state just as it will be when they are applied, then the queue.
+    private mutating func commit(
+        _ partition: PartitionIndex, into directives: inout [ShardDirective]
+    ) {
+        guard workers[partition]!.inFlight.isEmpty else { return }
+        var group = readySplits(partition, into: &directives)
+        group += workers[partition]!.takeGroup()
+        guard !group.isEmpty else { return }
+        workers[partition]!.inFlight = group
+        directives.append(.commit(partition, group.map(\.encoded)))
+    }
+
+    mutating func committed(
+        _ partition: PartitionIndex, _ result: Result<LSN, LociError>,
+        into directives: inout [ShardDirective]
+    ) {
+        let group = workers[partition]!.inFlight
+        workers[partition]!.inFlight = []
+        switch result {
+        case .success(let lsn):
+            workers[partition]!.logBytes += lsn - workers[partition]!.lsn
+            workers[partition]!.lsn = lsn
+            for pending in group { apply(pending, partition, into: &directives) }
+            loadSplits(partition, into: &directives)
+            checkpointIfDue(partition, into: &directives)
+        case .failure(let error) where error.code == .resourceExhausted:
+            for pending in group { giveUp(pending, partition, error, into: &directives) }
+        case .failure(let error):
+            directives.append(.stop(error))
+            return
+        }
+        commit(partition, into: &directives)
+    }
+
+    private mutating func apply(
+        _ pending: PartitionWorker.Pending, _ partition: PartitionIndex,
+        into directives: inout [ShardDirective]
+    ) {
+        var before: [[UInt16]] = []
+        if case .claimed = pending.reply, case .claim(let space, _, let ids, _) = pending.record {
+            let directory = workers[partition]!.state.slices[space]?.directory
+            before = ids.map { directory?.targets(of: $0) ?? [] }
+        }
+        var effects = PartitionState.Effects()
+        workers[partition]!.state.apply(pending.record, effects: &effects)
+        for write in effects.writes {
+            pages.patch(write.address, at: write.offset, with: write.bytes)
+            directives.append(.write(write))
+        }
+        if !effects.dropped.isEmpty {
+            pages.drop(spaces: Set(effects.dropped))
+            for space in effects.dropped { directives.append(.drop(partition, space)) }
+        }
+        if case .split(let space, let split) = pending.record {
+            workers[partition]!.splits[.init(space: space, location: split.location)] = nil
+        }
+        reply(pending, partition, effects, before, into: &directives)
+    }
+
+    private mutating func reply(
+        _ pending: PartitionWorker.Pending, _ partition: PartitionIndex,
+        _ effects: PartitionState.Effects, _ before: [[UInt16]],
+        into directives: inout [ShardDirective]
+    ) {
+        switch pending.reply {
+        case .acknowledge(let asker):
+            var receipt = Receipt()
+            receipt.partitions = 1
+            receipt.pagesTouched = UInt64(Set(effects.writes.map(\.address)).count)
+            var version: UInt64 = 0
+            if case .put(let space, _, _) = pending.record {
+                version = workers[partition]!.state.slices[space]?.locationsVersion ?? 0
+            }
+            let done = Acknowledged(
+                count: effects.count, receipt: finish(receipt, asker), locationsVersion: version)
+            answer(asker, .acknowledged(done), into: &directives)
+        case .claimed(let asker):
+            answer(
+                asker, .claimed(Claimed(count: UInt32(before.count))),
+                bulk: [TargetList(before).encoded], into: &directives)
+        case .install(let number):
+            installs[number]?.remaining -= 1
+            guard let install = installs[number], install.remaining == 0 else { return }
+            installs[number] = nil
+            answer(
+                install.asker, .acknowledged(Acknowledged(count: catalogVersion)),
+                into: &directives)
+        case .none: break
+        }
+    }
+
+    /// The disk is full: nothing of the group was written.
+    private mutating func giveUp(
+        _ pending: PartitionWorker.Pending, _ partition: PartitionIndex, _ error: LociError,
+        into directives: inout [ShardDirective]
+    ) {
+        switch pending.reply {
+        case .acknowledge(let asker), .claimed(let asker):
+            refuse(asker, error, into: &directives)
+        case .install(let number):
+            if let install = installs.removeValue(forKey: number) {
+                refuse(install.asker, error, into: &directives)
+            }
+        case .none: break
+        }
+        if case .split(let space, let split) = pending.record {
+            workers[partition]!.splits[.init(space: space, location: split.location)] = nil
+        }
+    }
+
+    // MARK: Checkpoint
+
+    private mutating func checkpointIfDue(
+        _ partition: PartitionIndex, into directives: inout [ShardDirective]
+    ) {
+        let worker = workers[partition]!
+        guard worker.logBytes > settings.checkpointLogBytes, !worker.isCheckpointing else { return }
+        workers[partition]!.isCheckpointing = true
+        directives.append(
+            .checkpoint(partition, worker.lsn, snapshot: worker.state.snapshot))
+    }
+
+    mutating func checkpointed(
+        _ partition: PartitionIndex, _ result: Result<UInt64, LociError>,
+        into directives: inout [ShardDirective]
+    ) {
+        workers[partition]!.isCheckpointing = false
+        switch result {
+        case .success(let logBytes): workers[partition]!.logBytes = logBytes
+        case .failure(let error) where error.code == .resourceExhausted: break
+        case .failure(let error): directives.append(.stop(error))
+        }
+    }
+}
+
+extension PutPoints {
+    func without(_ outdated: [Int], rowBytes: Int) -> PutPoints {
+        let gone = Set(outdated)
+        let kept = ids.indices.filter { !gone.contains($0) }
+        let rows = kept.map { vectors.slice(($0 * rowBytes)..<(($0 + 1) * rowBytes)) }
+        return PutPoints(
+            ids: kept.map { ids[$0] }, isPrimary: kept.map { isPrimary[$0] },
+            vectors: Bytes.joined(rows), payloads: kept.map { payloads[$0] })
+    }
+}

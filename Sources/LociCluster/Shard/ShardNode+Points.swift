@@ -1,0 +1,186 @@
+import LociBase
+import LociModel
+import LociSearch
+import LociWire
+
+/// An answer made of whole points: those with given ids, or a page of a scroll.
+struct PointsTask: Sendable {
+    let asker: Asker
+    let definition: CollectionDefinition
+    let selection: Selection
+    let withVector: Bool
+    let withPayload: Bool
+    var found: [FoundPoint] = []
+    var hasMore = false
+
+    enum Selection: Sendable {
+        case ids([PointID], PartitionIndex)
+        case scroll(ShardScroll)
+    }
+}
+
+extension ShardNode {
+    mutating func fetch(
+        _ fetch: Fetch, _ bulk: [Bytes], _ asker: Asker,
+        into directives: inout [ShardDirective]
+    ) {
+        guard let slice = workers[fetch.partition]?.state.slices[fetch.space] else {
+            return refuse(asker, unknownSpace(fetch.space), into: &directives)
+        }
+        begin(
+            .points(
+                PointsTask(
+                    asker: asker, definition: slice.definition,
+                    selection: .ids(bulk[0].values(), fetch.partition),
+                    withVector: fetch.withVector, withPayload: true)), into: &directives)
+    }
+
+    mutating func scroll(
+        _ scroll: ShardScroll, _ asker: Asker, into directives: inout [ShardDirective]
+    ) {
+        guard let definition = slices(of: scroll.space).first?.definition else {
+            return refuse(asker, unknownSpace(scroll.space), into: &directives)
+        }
+        begin(
+            .points(
+                PointsTask(
+                    asker: asker, definition: definition, selection: .scroll(scroll),
+                    withVector: scroll.withVector, withPayload: !scroll.idsOnly)),
+            into: &directives)
+    }
+
+    mutating func count(
+        _ count: ShardCount, _ asker: Asker, into directives: inout [ShardDirective]
+    ) {
+        let slices = slices(of: count.space)
+        if slices.isEmpty { return refuse(asker, unknownSpace(count.space), into: &directives) }
+        var receipt = Receipt()
+        receipt.partitions = UInt32(slices.count)
+        let total = slices.reduce(0) { $0 + $1.primaryCount }
+        answer(
+            asker,
+            .acknowledged(Acknowledged(count: UInt64(total), receipt: finish(receipt, asker))),
+            into: &directives)
+    }
+
+    /// The partitions of each id, without a change.
+    mutating func lookUp(
+        _ claim: Claim, _ bulk: [Bytes], _ asker: Asker,
+        into directives: inout [ShardDirective]
+    ) {
+        guard let slice = workers[claim.partition]?.state.slices[claim.space] else {
+            return refuse(asker, unknownSpace(claim.space), into: &directives)
+        }
+        let targets = bulk[0].values(PointID.self).map { slice.directory.targets(of: $0) }
+        answer(
+            asker, .claimed(Claimed(count: UInt32(targets.count))),
+            bulk: [TargetList(targets).encoded], into: &directives)
+    }
+
+    mutating func run(
+        _ points: PointsTask, _ task: inout PageTask, into directives: inout [ShardDirective]
+    ) -> [PageNeed] {
+        var points = points
+        let (found, hasMore) = select(points.selection, points.definition.space)
+        if task.rounds == 0 || found != points.found {
+            points.found = found
+            points.hasMore = hasMore
+            task.held = [:]
+            task.kind = .points(points)
+            let needed = needs(points)
+            if !needed.isEmpty { return needed }
+        }
+        answer(points, &task, into: &directives)
+        return []
+    }
+
+    private mutating func select(
+        _ selection: PointsTask.Selection, _ space: SpaceID
+    ) -> ([FoundPoint], hasMore: Bool) {
+        switch selection {
+        case .ids(let ids, let partition):
+            let stored = workers[partition]?.state.slices[space]?.points ?? [:]
+            return (
+                ids.compactMap { id in
+                    stored[id].map { FoundPoint(partition: partition, id: id, record: $0) }
+                }, false
+            )
+        case .scroll(let scroll):
+            let limit = Int(scroll.limit)
+            var found: [FoundPoint] = []
+            for partition in workers.keys.sorted()
+            where scroll.partition == .max || scroll.partition == partition {
+                found += primaries(scroll, partition)
+            }
+            found.sort { ($0.id, $0.partition) < ($1.id, $1.partition) }
+            return (Array(found.prefix(limit)), found.count > limit)
+        }
+    }
+
+    /// The first primary copies of a partition that a scroll wants, one more than its limit.
+    private mutating func primaries(
+        _ scroll: ShardScroll, _ partition: PartitionIndex
+    ) -> [FoundPoint] {
+        guard let ids = workers[partition]!.state.slices[scroll.space]?.primaries(from: scroll.from)
+        else { return [] }
+        let slice = workers[partition]!.state.slices[scroll.space]!
+        var found: [FoundPoint] = []
+        if scroll.sampleSeed != 0 {
+            var random = SeededRandom(seed: scroll.sampleSeed)
+            let sample = ids.count <= Int(scroll.limit)
+                ? Array(ids) : (0..<Int(scroll.limit)).map { _ in ids.randomElement(using: &random)! }
+            return Set(sample).sorted().map {
+                FoundPoint(partition: partition, id: $0, record: slice.points[$0]!)
+            }
+        }
+        for id in ids where found.count <= Int(scroll.limit) {
+            let record = slice.points[id]!
+            if scroll.generationBelow > 0,
+                slice.postings[record.location]!.generation >= scroll.generationBelow
+            {
+                continue
+            }
+            found.append(FoundPoint(partition: partition, id: id, record: record))
+        }
+        return found
+    }
+
+    private func needs(_ points: PointsTask) -> [PageNeed] {
+        var needs = payloadNeeds(points.found, points.definition, points.withPayload)
+        guard points.withVector else { return needs }
+        var addresses: Set<PageAddress> = []
+        for point in points.found {
+            let slice = workers[point.partition]?.state.slices[points.definition.space]
+            if let place = slice?.vectorPlace(of: point.record) { addresses.insert(place.address) }
+        }
+        needs += addresses.sorted().map {
+            PageNeed(address: $0, pageBytes: points.definition.vectorPageBytes)
+        }
+        return needs
+    }
+
+    private mutating func answer(
+        _ points: PointsTask, _ task: inout PageTask, into directives: inout [ShardDirective]
+    ) {
+        let found = points.found
+        let payloads = PayloadList(
+            found.map {
+                points.withPayload ? payload(of: $0, points.definition, task.held) : Bytes()
+            })
+        let vectors =
+            points.withVector
+            ? Bytes.joined(found.map { vector(of: $0, points.definition, task.held) ?? Bytes() })
+            : Bytes()
+        task.receipt.partitions = UInt32(Set(found.map(\.partition)).count)
+        answer(
+            points.asker,
+            .points(
+                PointsAnswer(
+                    count: UInt32(found.count), receipt: finish(task.receipt, points.asker),
+                    hasMore: points.hasMore)),
+            bulk: [
+                Bytes(values: found.map(\.id)), Bytes(values: found.map(\.record.version)),
+                payloads.lengths, payloads.blob, vectors,
+            ], into: &directives)
+    }
+}

@@ -1,0 +1,184 @@
+public import LociBase
+public import LociModel
+public import LociSearch
+import LociTiering
+public import LociWire
+
+/// What happens to a shard.
+public enum ShardEvent: Sendable {
+    /// A message from the peer with this number.
+    case received(from: UInt64, Message)
+    case pageArrived(PageAddress, Result<Bytes, LociError>)
+    /// A page's file did not take a write whose record is durable.
+    case writeFailed(PageAddress, LociError)
+    /// A group of records is durable up to the LSN. RESOURCE_EXHAUSTED: the disk is full and nothing
+    /// was written; any other error is final.
+    case committed(PartitionIndex, Result<LSN, LociError>)
+    /// The partition's log now has so many bytes.
+    case checkpointed(PartitionIndex, Result<UInt64, LociError>)
+}
+
+/// What a shard wants done. Directives about one page, and those about one partition's log, must be
+/// carried out in the order in which they were given.
+public enum ShardDirective: Sendable {
+    case send(to: UInt64, Message)
+    case load(PageAddress, pageBytes: Int)
+    case write(PageWrite)
+    /// Append to the partition's log and make durable.
+    case commit(PartitionIndex, [Bytes])
+    /// Make all writes given so far durable, keep the snapshot, and let go of the log below the LSN.
+    case checkpoint(PartitionIndex, LSN, snapshot: Bytes)
+    case drop(PartitionIndex, SpaceID)
+    /// End the process: going on would risk data.
+    case stop(LociError)
+}
+
+/// Everything a shard decides. A value: events in, directives out. It has no socket, file, thread or
+/// clock; the stopwatch only fills receipts and no decision depends on it.
+///
+/// Invariants:
+/// - A write is applied, and seen by reads, only after its record is durable; it is acknowledged
+///   after that.
+/// - At most one group of records per partition is being made durable; what comes meanwhile forms
+///   the next group.
+/// - Mutations of a coordinator that has been superseded, or older than the fence, change nothing.
+public struct ShardNode: Sendable {
+    public struct Settings: Sendable {
+        public var clusterID: UInt64
+        public var shard: ShardIndex
+        public var incarnation: UInt64
+        public var partitions: Int
+        public var shards: Int
+        public var pageCacheBytes: Int
+        /// Log bytes of a partition after which a checkpoint is due.
+        public var checkpointLogBytes: UInt64
+
+        public init(
+            clusterID: UInt64, shard: ShardIndex, incarnation: UInt64, partitions: Int,
+            shards: Int, pageCacheBytes: Int, checkpointLogBytes: UInt64
+        ) {
+            self.clusterID = clusterID
+            self.shard = shard
+            self.incarnation = incarnation
+            self.partitions = partitions
+            self.shards = shards
+            self.pageCacheBytes = pageCacheBytes
+            self.checkpointLogBytes = checkpointLogBytes
+        }
+    }
+
+    public let settings: Settings
+    let stopwatch: @Sendable () -> Instant
+    var workers: [PartitionIndex: PartitionWorker] = [:]
+    var pages: PageTable
+    var tasks: [UInt64: PageTask] = [:]
+    var nextTask: UInt64 = 0
+    var guardian = MutationGuard()
+    var installs: [UInt64: PendingInstall] = [:]
+    var rejectedMessages: UInt64 = 0
+    var now = Instant.zero
+
+    /// - Parameter recovered: The shard's partitions with the LSN up to which they were replayed,
+    ///   and the bytes in their logs.
+    public init(
+        _ settings: Settings, recovered: [(state: PartitionState, lsn: LSN, logBytes: UInt64)],
+        stopwatch: @escaping @Sendable () -> Instant
+    ) {
+        self.settings = settings
+        self.stopwatch = stopwatch
+        pages = PageTable(budgetBytes: settings.pageCacheBytes)
+        for (state, lsn, logBytes) in recovered {
+            workers[state.partition] = PartitionWorker(
+                state: state, lsn: lsn, logBytes: logBytes)
+        }
+    }
+
+    public mutating func handle(
+        _ event: ShardEvent, at now: Instant, into directives: inout [ShardDirective]
+    ) {
+        self.now = now
+        switch event {
+        case .received(let peer, let message):
+            receive(message, from: peer, into: &directives)
+        case .pageArrived(let address, let result):
+            pageArrived(address, result, into: &directives)
+        case .writeFailed(_, let error): directives.append(.stop(error))
+        case .committed(let partition, let result):
+            committed(partition, result, into: &directives)
+        case .checkpointed(let partition, let result):
+            checkpointed(partition, result, into: &directives)
+        }
+    }
+
+    private mutating func receive(
+        _ message: Message, from peer: UInt64, into directives: inout [ShardDirective]
+    ) {
+        let asker = Asker(peer: peer, requestID: message.header.requestID, arrived: now)
+        if case .hello(let hello) = message.body {
+            return greet(hello, message.header, asker, into: &directives)
+        }
+        guard guardian.accepts(message.header, incarnation: settings.incarnation) else {
+            rejectedMessages += 1
+            return
+        }
+        if message.header.sequence > 0 {
+            return mutate(message, asker, into: &directives)
+        }
+        switch message.body {
+        case .ping: answerPing(asker, into: &directives)
+        case .askNews(let question): answer(question, asker, into: &directives)
+        case .install(let install):
+            self.install(install, message.bulk, asker, into: &directives)
+        case .shardRead(let read): self.read(read, message.bulk, asker, into: &directives)
+        case .claim(let claim) where claim.isLookup:
+            lookUp(claim, message.bulk, asker, into: &directives)
+        case .shardQuery(let query): search(query, message.bulk, asker, into: &directives)
+        case .fetch(let fetch): self.fetch(fetch, message.bulk, asker, into: &directives)
+        case .shardScroll(let scroll): self.scroll(scroll, asker, into: &directives)
+        case .shardCount(let count): self.count(count, asker, into: &directives)
+        default: rejectedMessages += 1
+        }
+    }
+
+    // MARK: Answers
+
+    func answer(
+        _ asker: Asker, _ body: Body, bulk: [Bytes] = [], into directives: inout [ShardDirective]
+    ) {
+        var header = Header(requestID: asker.requestID)
+        header.senderIncarnation = settings.incarnation
+        directives.append(.send(to: asker.peer, Message(header, body, bulk: bulk)))
+    }
+
+    func refuse(
+        _ asker: Asker, _ error: LociError, into directives: inout [ShardDirective]
+    ) {
+        answer(asker, .failure(error), into: &directives)
+    }
+
+    /// Starts a receipt's shard part; `finish` closes it.
+    func finish(_ receipt: Receipt, _ asker: Asker) -> Receipt {
+        var receipt = receipt
+        receipt.shardMicroseconds = stopwatch().microseconds(since: asker.arrived)
+        return receipt
+    }
+
+    func unknownSpace(_ space: SpaceID) -> LociError {
+        LociError(
+            .unavailable,
+            "Shard \(settings.shard) does not know space \(space) (yet, or any more).",
+            advice: "Try again.")
+    }
+
+    /// The collection's slices that live here, in the order of their partitions.
+    func slices(of space: SpaceID) -> [CollectionSlice] {
+        workers.keys.sorted().compactMap { workers[$0]!.state.slices[space] }
+    }
+}
+
+/// Who wants an answer, and since when.
+struct Asker: Sendable {
+    let peer: UInt64
+    let requestID: UInt64
+    let arrived: Instant
+}

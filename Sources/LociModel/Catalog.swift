@@ -1,0 +1,147 @@
+public import LociBase
+
+/// All fields and collections of a cluster. The coordinator owns it; shards hold copies.
+///
+/// Invariants:
+/// - Names are unique over fields and collections together; spaces are never used twice.
+/// - `version` grows with every change.
+public struct Catalog: Equatable, Sendable {
+    public private(set) var version: UInt64 = 0
+    public private(set) var nextSpace: SpaceID = 1
+    public private(set) var fields: [FieldDefinition] = []
+    public private(set) var collections: [CollectionDefinition] = []
+
+    public init() {}
+
+    public func field(named name: String) -> FieldDefinition? { fields.first { $0.name == name } }
+
+    public func collection(named name: String) -> CollectionDefinition? {
+        collections.first { $0.name == name }
+    }
+
+    public func field(space: SpaceID) -> FieldDefinition? { fields.first { $0.space == space } }
+
+    public func collection(space: SpaceID) -> CollectionDefinition? {
+        collections.first { $0.space == space }
+    }
+
+    /// - Throws: ALREADY_EXISTS, RESOURCE_EXHAUSTED, or what the definition itself refuses.
+    public mutating func createField(
+        name: String, elementType: ElementType, shape: [UInt64], pageBytes: Int
+    ) throws(LociError) -> FieldDefinition {
+        let field = try FieldDefinition(
+            space: nextSpace, name: name, elementType: elementType, shape: shape,
+            pageBytes: pageBytes)
+        try checkFree(name)
+        fields.append(field)
+        nextSpace += 1
+        version += 1
+        return field
+    }
+
+    /// - Throws: ALREADY_EXISTS, RESOURCE_EXHAUSTED, or what the definition itself refuses.
+    public mutating func createCollection(
+        name: String, dimension: Int, metric: Metric, isText: Bool
+    ) throws(LociError) -> CollectionDefinition {
+        let collection = try CollectionDefinition(
+            space: nextSpace, name: name, dimension: dimension, metric: metric, isText: isText)
+        try checkFree(name)
+        collections.append(collection)
+        nextSpace += 2
+        version += 1
+        return collection
+    }
+
+    /// - Returns: Whether there was one.
+    public mutating func dropField(named name: String) -> Bool {
+        guard let index = fields.firstIndex(where: { $0.name == name }) else { return false }
+        fields.remove(at: index)
+        version += 1
+        return true
+    }
+
+    /// - Returns: Whether there was one.
+    public mutating func dropCollection(named name: String) -> Bool {
+        guard let index = collections.firstIndex(where: { $0.name == name }) else { return false }
+        collections.remove(at: index)
+        version += 1
+        return true
+    }
+
+    private func checkFree(_ name: String) throws(LociError) {
+        let kind = field(named: name) != nil ? "field" : "collection"
+        guard field(named: name) == nil, collection(named: name) == nil else {
+            throw LociError(
+                .alreadyExists, "There is a \(kind) '\(name)' already.",
+                advice: "Choose another name, or drop it first: loci \(kind) drop \(name)")
+        }
+        guard fields.count + collections.count < Limits.definitions else {
+            throw LociError(
+                .resourceExhausted,
+                "The cluster has \(Limits.definitions) fields and collections, its limit.",
+                advice: "Drop one that is no longer needed.")
+        }
+    }
+}
+
+extension Catalog {
+    /// The catalog as bytes: in the coordinator's metadata, in shards' logs, and on the wire.
+    public var encoded: Bytes {
+        var writer = ByteWriter()
+        writer.write(version)
+        writer.write(nextSpace)
+        writer.write(UInt32(fields.count))
+        for field in fields {
+            writer.write(field.space)
+            writer.write(field.name)
+            writer.write(field.elementType.code)
+            writer.write(array: field.shape)
+            writer.write(UInt32(field.pageBytes))
+        }
+        writer.write(UInt32(collections.count))
+        for collection in collections {
+            writer.write(collection.space)
+            writer.write(collection.name)
+            writer.write(UInt32(collection.dimension))
+            writer.write(collection.metric.rawValue)
+            writer.write(collection.isText)
+        }
+        return writer.finished
+    }
+
+    /// - Throws: DATA_LOSS when the bytes are not a catalog.
+    public init(encoded bytes: Bytes) throws(LociError) {
+        let broken = LociError(.dataLoss, "The catalog of fields and collections is damaged.")
+        do {
+            var reader = ByteReader(bytes)
+            version = try reader.read()
+            nextSpace = try reader.read()
+            for _ in 0..<(try reader.read(UInt32.self)) {
+                let space: SpaceID = try reader.read()
+                let name = try reader.readString()
+                let code: UInt32 = try reader.read()
+                let shape: [UInt64] = try reader.readArray()
+                let pageBytes: UInt32 = try reader.read()
+                guard let type = ElementType(code: code) else { throw broken }
+                fields.append(
+                    try FieldDefinition(
+                        space: space, name: name, elementType: type, shape: shape,
+                        pageBytes: Int(pageBytes)))
+            }
+            for _ in 0..<(try reader.read(UInt32.self)) {
+                let space: SpaceID = try reader.read()
+                let name = try reader.readString()
+                let dimension: UInt32 = try reader.read()
+                let code: UInt32 = try reader.read()
+                let isText = try reader.readBool()
+                guard let metric = Metric(rawValue: code) else { throw broken }
+                collections.append(
+                    try CollectionDefinition(
+                        space: space, name: name, dimension: Int(dimension), metric: metric,
+                        isText: isText))
+            }
+        } catch {
+            throw broken
+        }
+    }
+}

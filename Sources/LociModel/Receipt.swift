@@ -1,0 +1,50 @@
+/// What answering cost. Shards fill in their part, the coordinator adds them up; a part that is
+/// never reported reads as zero shards answered, so an answer cannot pass for complete.
+public struct Receipt: Equatable, Sendable {
+    public var shardsAsked: UInt32 = 0
+    public var shardsAnswered: UInt32 = 0
+    public var partitions: UInt32 = 0
+    /// Pages that the answer needed, and those of them that were in memory already.
+    public var pagesTouched: UInt64 = 0
+    public var pagesResident: UInt64 = 0
+    /// Bytes that page-ins read from files.
+    public var bytesRead: UInt64 = 0
+    public var vectorsScored: UInt64 = 0
+    public var locationsActive: UInt32 = 0
+    /// Microseconds from the request's arrival at the coordinator to its answer.
+    public var totalMicroseconds: UInt64 = 0
+    /// ... of them spent deciding in the coordinator's own thread.
+    public var coordinatorMicroseconds: UInt64 = 0
+    /// The slowest shard: from the message's arrival to its answer.
+    public var shardMicroseconds: UInt64 = 0
+    /// The slowest shard: in the kernels.
+    public var scoringMicroseconds: UInt64 = 0
+
+    public init() {}
+
+    /// Time that neither coordinator nor shard accounts for: sockets, queues and the wire.
+    public var networkMicroseconds: UInt64 {
+        let accounted = coordinatorMicroseconds + shardMicroseconds
+        return totalMicroseconds > accounted ? totalMicroseconds - accounted : 0
+    }
+
+    public var isComplete: Bool { shardsAnswered == shardsAsked }
+
+    /// Adds what one shard reports. Work adds up; shards run side by side, so of times the longest
+    /// counts.
+    public mutating func add(shard: Receipt) {
+        shardsAnswered += 1
+        addWork(of: shard)
+    }
+
+    /// Adds work without counting an answer: one shard's several rounds.
+    public mutating func addWork(of other: Receipt) {
+        partitions += other.partitions
+        pagesTouched += other.pagesTouched
+        pagesResident += other.pagesResident
+        bytesRead += other.bytesRead
+        vectorsScored += other.vectorsScored
+        shardMicroseconds = max(shardMicroseconds, other.shardMicroseconds)
+        scoringMicroseconds = max(scoringMicroseconds, other.scoringMicroseconds)
+    }
+}

@@ -1,0 +1,231 @@
+import Dispatch
+import LociBase
+import LociCluster
+public import LociModel
+import LociPlacement
+import LociSearch
+import LociStorage
+import LociTransport
+import LociWire
+import Logging
+
+/// A coordinator at work: one thread owns the sockets and the node, sleeps, decides; a queue beside
+/// it writes metadata, another learns.
+public enum CoordinatorProcess {
+    /// Serves until a SIGTERM or SIGINT.
+    /// - Throws: What keeps the coordinator from starting, with advice.
+    public static func run(_ configuration: ClusterConfiguration) throws(LociError) {
+        do {
+            let driver = try CoordinatorDriver(configuration)
+            try driver.serve()
+        } catch let error as StorageError {
+            throw error.sentence
+        } catch let error as TransportError {
+            throw error.sentence
+        } catch let error as LociError {
+            throw error
+        } catch {
+            throw LociError(.internal, "\(error)")
+        }
+    }
+}
+
+/// Opens the coordinator's metadata for a new start; the simulator does it by the same code.
+public enum CoordinatorRecovery {
+    static let metadataName = "metadata"
+
+    static func rarityName(_ space: UInt32) -> String { "rarity-\(space)" }
+
+    /// Reads the metadata, or makes it for a new cluster, and persists the next incarnation.
+    static func open(
+        _ store: MetadataStore, clusterID: UInt64, map: PartitionMap
+    ) throws -> (ClusterMetadata, [UInt32: Bytes]) {
+        var metadata =
+            try store.load(metadataName).map { (bytes) throws(LociError) in
+                try ClusterMetadata(encoded: bytes)
+            } ?? ClusterMetadata(clusterID: clusterID, map: map)
+        guard metadata.clusterID == clusterID else {
+            throw LociError(
+                .failedPrecondition, "The data folder belongs to another cluster.",
+                advice: "Check data-folder and id in the cluster file.")
+        }
+        guard metadata.map == map else {
+            throw LociError(
+                .failedPrecondition,
+                "The cluster was created with \(metadata.map.shards) shards and "
+                    + "\(metadata.map.partitions) partitions.",
+                advice: "Put these numbers into the cluster file, or choose a new data folder.")
+        }
+        metadata.incarnation += 1
+        try store.store(metadata.encoded, as: metadataName)
+        var rarity: [UInt32: Bytes] = [:]
+        for collection in metadata.catalog.collections where collection.isText {
+            rarity[collection.space] = try store.load(rarityName(collection.space))
+        }
+        return (metadata, rarity)
+    }
+}
+
+private final class CoordinatorDriver {
+    private let logger: Logger
+    private let context: TransportContext
+    private let router: RouterSocket
+    private let dealers: [DealerSocket]
+    private let store: MetadataStore
+    private let mailbox: Mailbox<CoordinatorEvent>
+    private let stop: StopSignal
+    private let writer = DispatchQueue(label: "loci.metadata")
+    private let learner = DispatchQueue(label: "loci.learning")
+    private var node: CoordinatorNode
+    private var directives: [CoordinatorDirective] = []
+    private var rejected: UInt64 = 0
+    private var wasWhole = false
+
+    private static let tickMicroseconds: UInt64 = 25_000
+
+    init(_ configuration: ClusterConfiguration) throws {
+        var logger = Logger(label: "loci-coordinator")
+        logger.logLevel = configuration.logLevel
+        self.logger = logger
+        let context = try TransportContext()
+        self.context = context
+        router = try RouterSocket(context, binding: configuration.coordinator)
+        store = try MetadataStore(
+            folder: "\(configuration.dataFolder)/coordinator", fileSystem: LinuxFileSystem())
+        let map = PartitionMap(
+            partitions: configuration.partitions, shards: configuration.shards.count)
+        let (metadata, rarity) = try CoordinatorRecovery.open(
+            store, clusterID: configuration.clusterID, map: map)
+        dealers = try configuration.shards.map { try DealerSocket(context, connecting: $0) }
+        mailbox = try Mailbox()
+        stop = StopSignal(waking: mailbox.wakeUp)
+        node = CoordinatorNode(
+            metadata: metadata, endpoints: configuration.shards.map(\.description),
+            rarity: rarity, stopwatch: Clock.now)
+        logger.notice(
+            "ready",
+            metadata: [
+                "endpoint": "\(router.endpoint)", "incarnation": "\(metadata.incarnation)",
+            ])
+    }
+
+    func serve() throws {
+        let poller = Poller()
+        poller.add(router)
+        poller.add(mailbox.wakeUp)
+        for dealer in dealers { poller.add(dealer) }
+        var nextTick = Clock.now()
+        while !stop.isSet {
+            let left = nextTick.microseconds(since: Clock.now())
+            _ = try poller.wait(timeoutMilliseconds: Int((left + 999) / 1000))
+            for event in mailbox.takeAll() { handle(event) }
+            try receive()
+            if Clock.now() >= nextTick {
+                handle(.tick)
+                nextTick = Clock.now().advanced(microseconds: Self.tickMicroseconds)
+                reportWholeness()
+            }
+        }
+        writer.sync {}
+        logger.notice("stopped", metadata: ["rejected-messages": "\(rejected)"])
+    }
+
+    /// Answers of shards first: they free what clients' requests take.
+    private func receive() throws {
+        for (shard, dealer) in dealers.enumerated() {
+            for _ in 0..<256 {
+                guard let frames = try dealer.receive() else { break }
+                do throws(WireError) {
+                    handle(.shard(UInt32(shard), try Message(frames: frames)))
+                } catch {
+                    reject(error)
+                }
+            }
+        }
+        for _ in 0..<64 {
+            guard let (peer, frames) = try router.receive() else { return }
+            do throws(WireError) {
+                handle(.client(peer.value, try Message(frames: frames)))
+            } catch {
+                reject(error)
+                if case .invalid(let header, let error) = error {
+                    reply(Message(header.answered, .failure(error)), to: peer)
+                }
+            }
+        }
+        // More may be waiting that no new event announces.
+        mailbox.wakeUp.signal()
+    }
+
+    private func reject(_ error: WireError) {
+        rejected += 1
+        logger.debug("rejected a message", metadata: ["reason": "\(error)"])
+    }
+
+    private func handle(_ event: CoordinatorEvent) {
+        node.handle(event, at: Clock.now(), into: &directives)
+        let given = directives
+        directives.removeAll(keepingCapacity: true)
+        for directive in given { carryOut(directive) }
+    }
+
+    private func carryOut(_ directive: CoordinatorDirective) {
+        switch directive {
+        case .reply(let peer, let message): reply(message, to: PeerID(value: peer))
+        case .send(let shard, let message): send(message, to: shard)
+        case .persist(let number, let bytes): persist(number, bytes)
+        case .saveRarity(let space, let bytes):
+            writer.async { [store, logger] in
+                do throws(StorageError) {
+                    try store.store(bytes, as: CoordinatorRecovery.rarityName(space))
+                } catch {
+                    logger.warning("could not save word rarity: \(error.sentence)")
+                }
+            }
+        case .learn(let space, let learning):
+            learner.async { [mailbox] in mailbox.post(.learned(space, learning.run())) }
+        }
+    }
+
+    private func persist(_ number: UInt64, _ bytes: Bytes) {
+        writer.async { [store, mailbox] in
+            do throws(StorageError) {
+                try store.store(bytes, as: CoordinatorRecovery.metadataName)
+                mailbox.post(.persisted(number, nil))
+            } catch {
+                mailbox.post(.persisted(number, error.sentence))
+            }
+        }
+    }
+
+    private func reply(_ message: Message, to peer: PeerID) {
+        do {
+            _ = try router.send(try message.encoded(), to: peer)
+        } catch {
+            let refusal = Message(
+                message.header,
+                .failure(
+                    LociError(
+                        .resourceExhausted, "The answer is larger than a message may be.",
+                        advice: "Ask for less at once.")))
+            if let frames = try? refusal.encoded() { _ = try? router.send(frames, to: peer) }
+        }
+    }
+
+    private func send(_ message: Message, to shard: UInt32) {
+        let outcome = try? dealers[Int(shard)].send(try message.encoded())
+        if outcome != .sent {
+            mailbox.post(.undeliverable(shard, requestID: message.header.requestID))
+        }
+    }
+
+    private func reportWholeness() {
+        guard node.isWhole != wasWhole else { return }
+        wasWhole = node.isWhole
+        if wasWhole {
+            logger.notice("all shards serve")
+        } else {
+            logger.warning("a shard is missing")
+        }
+    }
+}

@@ -1,0 +1,155 @@
+public import LociBase
+import LociCluster
+public import LociModel
+import LociPlacement
+import LociStorage
+import LociTransport
+import LociWire
+import Logging
+
+/// A shard at work: one thread owns the socket and the node, sleeps, decides; the storage pool does
+/// what can block.
+public enum ShardProcess {
+    /// Serves until a SIGTERM or SIGINT.
+    /// - Throws: What keeps the shard from starting, or made it stop, with advice.
+    public static func run(
+        _ configuration: ClusterConfiguration, shard: ShardIndex
+    ) throws(LociError) {
+        guard Int(shard) < configuration.shards.count else {
+            throw LociError(
+                .invalidArgument,
+                "The cluster file names \(configuration.shards.count) shards; there is no "
+                    + "shard \(shard).", advice: "Number shards from 0.")
+        }
+        do {
+            let driver = try ShardDriver(configuration, shard: shard)
+            try driver.serve()
+        } catch let error as StorageError {
+            throw error.sentence
+        } catch let error as TransportError {
+            throw error.sentence
+        } catch let error as LociError {
+            throw error
+        } catch {
+            throw LociError(.internal, "\(error)")
+        }
+    }
+}
+
+private final class ShardDriver {
+    private let logger: Logger
+    private let context: TransportContext
+    private let router: RouterSocket
+    private let mailbox: Mailbox<ShardEvent>
+    private let stop: StopSignal
+    private let pool: StoragePool
+    private var node: ShardNode
+    private var directives: [ShardDirective] = []
+    private var rejected: UInt64 = 0
+    private var undelivered: UInt64 = 0
+    private var fatal: LociError?
+
+    init(_ configuration: ClusterConfiguration, shard: ShardIndex) throws {
+        var logger = Logger(label: "loci-shard-\(shard)")
+        logger.logLevel = configuration.logLevel
+        self.logger = logger
+        let map = PartitionMap(
+            partitions: configuration.partitions, shards: configuration.shards.count)
+        // The socket first: with the port in use, nothing on disk is touched.
+        context = try TransportContext()
+        router = try RouterSocket(context, binding: configuration.shards[Int(shard)])
+        let started = Clock.now()
+        let store = try SliceStore.open(
+            folder: "\(configuration.dataFolder)/shard-\(shard)", fileSystem: LinuxFileSystem(),
+            identity: SliceIdentity(clusterID: configuration.clusterID, shard: shard),
+            partitions: map.partitions(of: shard))
+        let recovered = try ShardRecovery.recover(store, shard: shard, map: map)
+        mailbox = try Mailbox()
+        stop = StopSignal(waking: mailbox.wakeUp)
+        pool = StoragePool(store: store, threads: configuration.ioThreads, mailbox: mailbox)
+        node = ShardNode(
+            ShardNode.Settings(
+                clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
+                partitions: map.partitions, shards: map.shards,
+                pageCacheBytes: configuration.pageCacheBytes,
+                checkpointLogBytes: UInt64(configuration.checkpointLogBytes)),
+            recovered: recovered, stopwatch: Clock.now)
+        logger.notice(
+            "ready",
+            metadata: [
+                "endpoint": "\(router.endpoint)", "incarnation": "\(store.incarnation)",
+                "recovery-ms": "\(Clock.now().microseconds(since: started) / 1000)",
+            ])
+    }
+
+    func serve() throws {
+        let poller = Poller()
+        poller.add(router)
+        poller.add(mailbox.wakeUp)
+        while !stop.isSet, fatal == nil {
+            _ = try poller.wait(timeoutMilliseconds: 1000)
+            for event in mailbox.takeAll() { handle(event) }
+            try receive()
+        }
+        pool.drain()
+        if let fatal { throw fatal }
+        logger.notice("stopped", metadata: ["rejected-messages": "\(rejected)"])
+    }
+
+    /// Takes a bounded number of messages, so that completions get their turn.
+    private func receive() throws {
+        for _ in 0..<256 {
+            guard let (peer, frames) = try router.receive() else { return }
+            do throws(WireError) {
+                handle(.received(from: peer.value, try Message(frames: frames)))
+            } catch {
+                rejected += 1
+                logger.debug("rejected a message", metadata: ["reason": "\(error)"])
+                if case .invalid(let header, let error) = error {
+                    send(Message(header.answered, .failure(error)), to: peer)
+                }
+            }
+        }
+        mailbox.wakeUp.signal()
+    }
+
+    private func handle(_ event: ShardEvent) {
+        node.handle(event, at: Clock.now(), into: &directives)
+        let given = directives
+        directives.removeAll(keepingCapacity: true)
+        for directive in given { carryOut(directive) }
+    }
+
+    private func carryOut(_ directive: ShardDirective) {
+        switch directive {
+        case .send(let peer, let message): send(message, to: PeerID(value: peer))
+        case .load(let address, let pageBytes): pool.load(address, pageBytes: pageBytes)
+        case .write(let write): pool.write(write)
+        case .commit(let partition, let records): pool.commit(partition, records)
+        case .checkpoint(let partition, let lsn, let snapshot):
+            pool.checkpoint(partition, lsn, snapshot: snapshot)
+        case .drop(let partition, let space): pool.drop(partition, space)
+        case .stop(let error): fatal = error
+        }
+    }
+
+    /// An answer that cannot be sent is dropped: the coordinator's deadline covers it.
+    private func send(_ message: Message, to peer: PeerID) {
+        do {
+            if try router.send(try message.encoded(), to: peer) != .sent { undelivered += 1 }
+        } catch {
+            undelivered += 1
+            logger.warning("could not answer", metadata: ["reason": "\(error)"])
+            refuse(message, to: peer)
+        }
+    }
+
+    /// An answer too large for the wire: the asker is told so.
+    private func refuse(_ message: Message, to peer: PeerID) {
+        let error = LociError(
+            .resourceExhausted, "The answer is larger than a message may be.",
+            advice: "Ask for less at once.")
+        let refusal = Message(message.header, .failure(error))
+        if let frames = try? refusal.encoded() { _ = try? router.send(frames, to: peer) }
+    }
+}

@@ -1,0 +1,68 @@
+public import LociBase
+public import LociCluster
+public import LociModel
+public import LociPlacement
+public import LociStorage
+
+/// From a shard's data folder to the node's state: the newest snapshot of each partition, and the
+/// log after it. The simulator recovers its shards by the same code.
+public enum ShardRecovery {
+    /// Replays every partition. Replaying is idempotent: interrupted, it starts again.
+    public static func recover(
+        _ store: SliceStore, shard: ShardIndex, map: PartitionMap
+    ) throws(LociError) -> [(state: PartitionState, lsn: LSN, logBytes: UInt64)] {
+        var recovered: [(state: PartitionState, lsn: LSN, logBytes: UInt64)] = []
+        for partition in map.partitions(of: shard) {
+            let (state, end) = try recover(store, partition, partitions: map.partitions)
+            recovered.append((state, end, store.logBytes(partition)))
+        }
+        return recovered
+    }
+
+    private static func recover(
+        _ store: SliceStore, _ partition: PartitionIndex, partitions: Int
+    ) throws(LociError) -> (PartitionState, LSN) {
+        do throws(StorageError) {
+            let saved = try store.recover(partition)
+            let replay = Replay(store: store, partition: partition)
+            return (try replay.run(saved, partitions: partitions), saved.end)
+        } catch {
+            throw error.sentence
+        }
+    }
+}
+
+private struct Replay {
+    let store: SliceStore
+    let partition: PartitionIndex
+
+    func run(
+        _ saved: RecoveredPartition, partitions: Int
+    ) throws(StorageError) -> PartitionState {
+        do {
+            var state =
+                try saved.snapshot.map { (bytes) throws(LociError) in
+                    try PartitionState(
+                        partition: partition, partitions: partitions, snapshot: bytes)
+                } ?? PartitionState(partition: partition, partitions: partitions)
+            for record in saved.records {
+                var effects = PartitionState.Effects()
+                state.apply(try LogRecord(encoded: record.payload), effects: &effects)
+                try carryOut(effects)
+            }
+            return state
+        } catch let error as StorageError {
+            throw error
+        } catch {
+            throw .corrupt(path: "partition-\(partition)", what: "\(error)")
+        }
+    }
+
+    private func carryOut(_ effects: PartitionState.Effects) throws(StorageError) {
+        for write in effects.writes {
+            try store.write(
+                write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
+        }
+        for space in effects.dropped { try store.drop(space: space, partition: partition) }
+    }
+}

@@ -1,0 +1,96 @@
+import Dispatch
+import LociBase
+import LociCluster
+import LociModel
+import LociSearch
+import LociStorage
+
+/// Everything of a shard that can block: page-ins, page writes, log commits, checkpoints. Work on
+/// one page, and on one partition's log, is done in the order in which it was given.
+final class StoragePool: Sendable {
+    private let store: SliceStore
+    private let mailbox: Mailbox<ShardEvent>
+    private let pageQueues: [DispatchQueue]
+    private let logQueues: [DispatchQueue]
+    private let checkpointQueue = DispatchQueue(label: "loci.checkpoint")
+
+    init(store: SliceStore, threads: Int, mailbox: Mailbox<ShardEvent>) {
+        self.store = store
+        self.mailbox = mailbox
+        pageQueues = (0..<threads).map { DispatchQueue(label: "loci.pages.\($0)") }
+        logQueues = (0..<2).map { DispatchQueue(label: "loci.log.\($0)") }
+    }
+
+    private func queue(of address: PageAddress) -> DispatchQueue {
+        let mixed = mix64(address.page &+ UInt64(address.partition) << 48 ^ UInt64(address.space) << 56)
+        return pageQueues[Int(mixed % UInt64(pageQueues.count))]
+    }
+
+    func load(_ address: PageAddress, pageBytes: Int) {
+        queue(of: address).async { [store, mailbox] in
+            let result = Self.result { () throws(StorageError) in
+                try store.readPage(address, pageBytes: pageBytes)
+            }
+            mailbox.post(.pageArrived(address, result))
+        }
+    }
+
+    /// A write that fails leaves the page behind the log: the shard must stop and recover.
+    func write(_ write: PageWrite) {
+        queue(of: write.address).async { [store, mailbox] in
+            let result = Self.result { () throws(StorageError) in
+                try store.write(
+                    write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
+            }
+            if case .failure(let error) = result { mailbox.post(.writeFailed(write.address, error)) }
+        }
+    }
+
+    func commit(_ partition: PartitionIndex, _ records: [Bytes]) {
+        logQueues[Int(partition) % logQueues.count].async { [store, mailbox] in
+            let result = Self.result { () throws(StorageError) in
+                try store.append(records, to: partition)
+            }
+            mailbox.post(.committed(partition, result))
+        }
+    }
+
+    func checkpoint(_ partition: PartitionIndex, _ lsn: LSN, snapshot: Bytes) {
+        afterWrites { [store, mailbox] in
+            let result = Self.result { () throws(StorageError) in
+                try store.checkpoint(partition, at: lsn, snapshot: snapshot)
+            }
+            mailbox.post(.checkpointed(partition, result))
+        }
+    }
+
+    func drop(_ partition: PartitionIndex, _ space: SpaceID) {
+        afterWrites { [store] in
+            // Files that cannot be removed cost disk and nothing else: the number of a space is
+            // never used again.
+            try? store.drop(space: space, partition: partition)
+        }
+    }
+
+    /// Runs work once every page write given so far is done.
+    private func afterWrites(_ work: @escaping @Sendable () -> Void) {
+        let group = DispatchGroup()
+        for queue in pageQueues { queue.async(group: group) {} }
+        group.notify(queue: checkpointQueue, execute: work)
+    }
+
+    /// Waits for everything given so far.
+    func drain() {
+        for queue in pageQueues + logQueues + [checkpointQueue] { queue.sync {} }
+    }
+
+    private static func result<Value>(
+        _ body: () throws(StorageError) -> Value
+    ) -> Result<Value, LociError> {
+        do throws(StorageError) {
+            return .success(try body())
+        } catch {
+            return .failure(error.sentence)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+public import LociBase
+
+/// For the ids that hash to a partition: which partitions may hold the point. A point's vector
+/// decides where it lives, so somebody has to remember where an id went.
+///
+/// Invariants:
+/// - While a point is stored, its entry names every partition with a copy, and perhaps more: an
+///   interrupted upsert leaves the old and the new ones.
+/// - `sequence` is that of the last claim; late messages of earlier mutations change nothing.
+public struct Directory: Equatable, Sendable {
+    struct Entry: Equatable, Sendable {
+        var sequence: UInt64
+        var targets: [UInt16]
+    }
+
+    private var entries: [PointID: Entry] = [:]
+
+    public init() {}
+
+    public var count: Int { entries.count }
+
+    public func targets(of id: PointID) -> [UInt16] { entries[id]?.targets ?? [] }
+
+    /// Adds partitions; none, for a deletion, only notes the sequence of an entry that exists.
+    public mutating func claim(_ id: PointID, targets: [UInt16], sequence: UInt64) {
+        guard var entry = entries[id] else {
+            if !targets.isEmpty { entries[id] = Entry(sequence: sequence, targets: targets) }
+            return
+        }
+        guard entry.sequence <= sequence else { return }
+        entry.sequence = sequence
+        for target in targets where !entry.targets.contains(target) {
+            entry.targets.append(target)
+        }
+        entries[id] = entry
+    }
+
+    /// Names exactly the partitions that hold the point; none forgets it.
+    public mutating func settle(_ id: PointID, targets: [UInt16], sequence: UInt64) {
+        guard let entry = entries[id], entry.sequence == sequence else { return }
+        entries[id] = targets.isEmpty ? nil : Entry(sequence: sequence, targets: targets)
+    }
+
+    /// The partition whose directory knows an id.
+    public static func partition(of id: PointID, partitions: Int) -> PartitionIndex {
+        PartitionIndex(mix64(id) % UInt64(partitions))
+    }
+
+    func write(to writer: inout ByteWriter) {
+        writer.write(UInt64(entries.count))
+        for id in entries.keys.sorted() {
+            let entry = entries[id]!
+            writer.write(id)
+            writer.write(entry.sequence)
+            writer.write(array: entry.targets)
+        }
+    }
+
+    init(from reader: inout ByteReader) throws(TruncatedBytes) {
+        for _ in 0..<(try reader.read(UInt64.self)) {
+            let id: PointID = try reader.read()
+            let sequence: UInt64 = try reader.read()
+            entries[id] = Entry(sequence: sequence, targets: try reader.readArray())
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import CLinux
+import Glibc
+import LociBase
+
+/// A segment: read through a shared read-only mapping that the kernel does not read ahead in, written
+/// by pwrite. A read error of the device or a file cut by others is an error value, no signal.
+@safe final class MappedSegment: StorageFile, @unchecked Sendable {
+    private let file: LinuxFile
+    private let base: UnsafeRawPointer
+    private let mappedBytes: UInt64
+
+    /// - Parameter size: Bytes that the file must have.
+    init(_ file: LinuxFile, size: UInt64) throws(StorageError) {
+        let found = try file.size()
+        guard found == size else {
+            throw .corrupt(path: file.path, what: "it has \(found) bytes instead of \(size)")
+        }
+        loci_install_fault_guard()
+        guard let base = unsafe loci_map_random(file.descriptor.number, size) else {
+            throw .io(operation: "mmap", path: file.path, errno: errno)
+        }
+        self.file = file
+        unsafe self.base = base
+        mappedBytes = size
+    }
+
+    deinit { unsafe munmap(UnsafeMutableRawPointer(mutating: base), Int(mappedBytes)) }
+
+    func size() throws(StorageError) -> UInt64 { mappedBytes }
+
+    func read(at offset: UInt64, count: Int) throws(StorageError) -> Bytes {
+        guard offset <= mappedBytes, UInt64(count) <= mappedBytes - offset else {
+            throw .corrupt(path: file.path, what: "it ends before byte \(offset + UInt64(count))")
+        }
+        return unsafe try Bytes(uninitialized: count) {
+            (target: UnsafeMutableRawBufferPointer) throws(StorageError) in
+            let source = unsafe base + Int(offset)
+            guard unsafe loci_guarded_copy(target.baseAddress!, source, count) == 0 else {
+                throw .fault(path: file.path)
+            }
+        }
+    }
+
+    func write(_ bytes: Bytes, at offset: UInt64) throws(StorageError) {
+        precondition(
+            offset <= mappedBytes && UInt64(bytes.count) <= mappedBytes - offset,
+            "a segment does not grow")
+        try file.write(bytes, at: offset)
+    }
+
+    func resize(to size: UInt64) throws(StorageError) {
+        precondition(size == mappedBytes, "a segment keeps its size")
+    }
+
+    func punch(at offset: UInt64, count: UInt64) throws(StorageError) {
+        try file.punch(at: offset, count: count)
+    }
+
+    func sync() throws(StorageError) { try file.sync() }
+}

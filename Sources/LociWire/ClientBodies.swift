@@ -1,0 +1,302 @@
+public import LociBase
+public import LociModel
+
+// What clients ask and coordinators answer. `bulk` says what the frames beside the body hold.
+
+public struct CreateField: Equatable, Sendable {
+    public var name: String
+    public var elementType: ElementType
+    public var shape: [UInt64]
+    /// 0 lets the coordinator choose.
+    public var pageBytes: UInt32
+
+    public init(name: String, elementType: ElementType, shape: [UInt64], pageBytes: UInt32 = 0) {
+        self.name = name
+        self.elementType = elementType
+        self.shape = shape
+        self.pageBytes = pageBytes
+    }
+}
+
+public struct DropField: Equatable, Sendable {
+    public var name: String
+    public init(name: String) { self.name = name }
+}
+
+public struct CreateCollection: Equatable, Sendable {
+    public var name: String
+    public var dimension: UInt32
+    public var metric: Metric
+    public var isText: Bool
+
+    public init(name: String, dimension: UInt32, metric: Metric, isText: Bool = false) {
+        self.name = name
+        self.dimension = dimension
+        self.metric = metric
+        self.isText = isText
+    }
+}
+
+public struct DropCollection: Equatable, Sendable {
+    public var name: String
+    public init(name: String) { self.name = name }
+}
+
+/// Bulk: nothing for a range, `[cells: UInt64 each]` if scattered.
+public struct ReadCells: Equatable, Sendable {
+    public var field: String
+    public var first: CellIndex
+    public var count: UInt64
+    public var isScattered: Bool
+
+    public init(field: String, first: CellIndex = 0, count: UInt64, isScattered: Bool = false) {
+        self.field = field
+        self.first = first
+        self.count = count
+        self.isScattered = isScattered
+    }
+}
+
+/// Bulk: `[bytes]` for a range, `[cells: UInt64 each, bytes]` if scattered.
+public struct WriteCells: Equatable, Sendable {
+    public var field: String
+    public var first: CellIndex
+    public var count: UInt64
+    public var isScattered: Bool
+
+    public init(field: String, first: CellIndex = 0, count: UInt64, isScattered: Bool = false) {
+        self.field = field
+        self.first = first
+        self.count = count
+        self.isScattered = isScattered
+    }
+}
+
+/// Bulk: `[ids: UInt64 each, vectors: Float each, payload lengths: UInt32 each, payloads]`, or for
+/// text `[ids, text lengths: UInt32 each, texts, payload lengths, payloads]`.
+public struct Upsert: Equatable, Sendable {
+    public var collection: String
+    public var count: UInt32
+    public var isText: Bool
+
+    public init(collection: String, count: UInt32, isText: Bool = false) {
+        self.collection = collection
+        self.count = count
+        self.isText = isText
+    }
+}
+
+/// Bulk: `[vector: Float each]`, or nothing if `text` is the question.
+public struct Query: Equatable, Sendable {
+    public var collection: String
+    public var k: UInt32
+    public var isExact: Bool
+    public var withPayload: Bool
+    public var withVector: Bool
+    /// Hard locations to look at; 0 lets the coordinator choose.
+    public var probes: UInt32
+    public var text: String
+
+    public init(
+        collection: String, k: UInt32, isExact: Bool = false, withPayload: Bool = true,
+        withVector: Bool = false, probes: UInt32 = 0, text: String = ""
+    ) {
+        self.collection = collection
+        self.k = k
+        self.isExact = isExact
+        self.withPayload = withPayload
+        self.withVector = withVector
+        self.probes = probes
+        self.text = text
+    }
+}
+
+/// Bulk: `[ids: UInt64 each]`. Ids that do not exist are missing from the answer.
+public struct Retrieve: Equatable, Sendable {
+    public var collection: String
+    public var withVector: Bool
+
+    public init(collection: String, withVector: Bool = false) {
+        self.collection = collection
+        self.withVector = withVector
+    }
+}
+
+/// Points in the order of their ids, from `from` on.
+public struct Scroll: Equatable, Sendable {
+    public var collection: String
+    public var from: PointID
+    public var limit: UInt32
+    public var withVector: Bool
+
+    public init(
+        collection: String, from: PointID = 0, limit: UInt32 = 100, withVector: Bool = false
+    ) {
+        self.collection = collection
+        self.from = from
+        self.limit = limit
+        self.withVector = withVector
+    }
+}
+
+public struct Count: Equatable, Sendable {
+    public var collection: String
+    public init(collection: String) { self.collection = collection }
+}
+
+/// Bulk: `[ids: UInt64 each]`. The answer counts those that existed.
+public struct DeletePoints: Equatable, Sendable {
+    public var collection: String
+    public init(collection: String) { self.collection = collection }
+}
+
+/// Something was done, and is durable, to so many things.
+public struct Acknowledged: Equatable, Sendable {
+    public var count: UInt64
+    public var receipt: Receipt
+    /// From shards: version of the partition's hard locations, to be compared with one's copy.
+    public var locationsVersion: UInt64
+
+    public init(count: UInt64, receipt: Receipt = Receipt(), locationsVersion: UInt64 = 0) {
+        self.count = count
+        self.receipt = receipt
+        self.locationsVersion = locationsVersion
+    }
+}
+
+/// Bulk: `[catalog]` as `Catalog.encoded`.
+public struct CatalogAnswer: Equatable, Sendable {
+    public var version: UInt64
+    public init(version: UInt64) { self.version = version }
+}
+
+public struct StatusAnswer: Equatable, Sendable {
+    public var clusterID: UInt64
+    public var incarnation: UInt64
+    public var partitions: UInt32
+    public var requestsInFlight: UInt32
+    public var shards: [ShardStatus]
+    public var collections: [CollectionStatus]
+
+    public init(
+        clusterID: UInt64, incarnation: UInt64, partitions: UInt32, requestsInFlight: UInt32,
+        shards: [ShardStatus], collections: [CollectionStatus]
+    ) {
+        self.clusterID = clusterID
+        self.incarnation = incarnation
+        self.partitions = partitions
+        self.requestsInFlight = requestsInFlight
+        self.shards = shards
+        self.collections = collections
+    }
+}
+
+/// A shard as the coordinator last heard of it.
+public struct ShardStatus: Equatable, Sendable {
+    public var shard: ShardIndex
+    public var isUp: Bool
+    public var incarnation: UInt64
+    public var endpoint: String
+    public var vitals: ShardVitals
+
+    public init(
+        shard: ShardIndex, isUp: Bool, incarnation: UInt64, endpoint: String, vitals: ShardVitals
+    ) {
+        self.shard = shard
+        self.isUp = isUp
+        self.incarnation = incarnation
+        self.endpoint = endpoint
+        self.vitals = vitals
+    }
+}
+
+/// Gauges and counters that a shard reports of itself.
+public struct ShardVitals: Equatable, Sendable {
+    public var partitions: UInt32 = 0
+    public var points: UInt64 = 0
+    public var residentBytes: UInt64 = 0
+    public var budgetBytes: UInt64 = 0
+    public var pagesRequested: UInt64 = 0
+    public var pagesHit: UInt64 = 0
+    public var logBytes: UInt64 = 0
+    public var requestsInFlight: UInt32 = 0
+    public var rejectedMessages: UInt64 = 0
+
+    public init() {}
+}
+
+/// What the coordinator knows of a collection's hard locations.
+public struct CollectionStatus: Equatable, Sendable {
+    public var name: String
+    public var locations: UInt32
+    /// Generation of hard locations learned over the whole collection; 0 before the first.
+    public var generation: UInt32
+    /// Data without clusters: every shard is asked.
+    public var isUnroutable: Bool
+    /// Points whose move to a newer generation is still to come.
+    public var isMoving: Bool
+    public var points: UInt64
+
+    public init(
+        name: String, locations: UInt32, generation: UInt32, isUnroutable: Bool, isMoving: Bool,
+        points: UInt64
+    ) {
+        self.name = name
+        self.locations = locations
+        self.generation = generation
+        self.isUnroutable = isUnroutable
+        self.isMoving = isMoving
+        self.points = points
+    }
+}
+
+/// Bulk: `[bytes]`, cells in the order asked for, duplicates included.
+public struct CellsAnswer: Equatable, Sendable {
+    public var cellBytes: UInt32
+    public var count: UInt64
+    public var receipt: Receipt
+
+    public init(cellBytes: UInt32, count: UInt64, receipt: Receipt) {
+        self.cellBytes = cellBytes
+        self.count = count
+        self.receipt = receipt
+    }
+}
+
+/// Bulk: `[ids: UInt64 each, versions: UInt64 each, scores: Float each, payload lengths: UInt32
+/// each, payloads, vectors: Float each or empty]`, best first. Payloads are empty if not asked for.
+public struct MatchesAnswer: Equatable, Sendable {
+    public var count: UInt32
+    public var receipt: Receipt
+    /// Some shard that should have been asked did not answer: there may be nearer points.
+    public var isDegraded: Bool
+    /// Fewer than k points exist.
+    public var isExhausted: Bool
+
+    public init(
+        count: UInt32, receipt: Receipt, isDegraded: Bool = false, isExhausted: Bool = false
+    ) {
+        self.count = count
+        self.receipt = receipt
+        self.isDegraded = isDegraded
+        self.isExhausted = isExhausted
+    }
+}
+
+/// Bulk: `[ids: UInt64 each, versions: UInt64 each, payload lengths: UInt32 each, payloads, vectors:
+/// Float each or empty]`.
+public struct PointsAnswer: Equatable, Sendable {
+    public var count: UInt32
+    public var receipt: Receipt
+    public var hasMore: Bool
+    public var isDegraded: Bool
+
+    public init(
+        count: UInt32, receipt: Receipt, hasMore: Bool = false, isDegraded: Bool = false
+    ) {
+        self.count = count
+        self.receipt = receipt
+        self.hasMore = hasMore
+        self.isDegraded = isDegraded
+    }
+}

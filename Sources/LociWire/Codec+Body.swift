@@ -1,0 +1,164 @@
+import CWire
+import LociBase
+import LociModel
+
+extension Body {
+    /// The body as protobuf-c lays it out; nil for one without fields.
+    func layout(in arena: Arena) -> (Loci__Kind, UnsafeMutablePointer<ProtobufCMessage>?) {
+        switch self {
+        case .createField(let body): unsafe (LOCI__KIND__CREATE_FIELD, root(body.layout(in: arena)))
+        case .dropField(let body): unsafe (LOCI__KIND__DROP_FIELD, root(body.layout(in: arena)))
+        case .createCollection(let body):
+            unsafe (LOCI__KIND__CREATE_COLLECTION, root(body.layout(in: arena)))
+        case .dropCollection(let body):
+            unsafe (LOCI__KIND__DROP_COLLECTION, root(body.layout(in: arena)))
+        case .describe: (LOCI__KIND__DESCRIBE, nil)
+        case .status: (LOCI__KIND__STATUS, nil)
+        case .readCells(let body): unsafe (LOCI__KIND__READ_CELLS, root(body.layout(in: arena)))
+        case .writeCells(let body): unsafe (LOCI__KIND__WRITE_CELLS, root(body.layout(in: arena)))
+        case .upsert(let body): unsafe (LOCI__KIND__UPSERT, root(body.layout(in: arena)))
+        case .query(let body): unsafe (LOCI__KIND__QUERY, root(body.layout(in: arena)))
+        case .retrieve(let body): unsafe (LOCI__KIND__RETRIEVE, root(body.layout(in: arena)))
+        case .scroll(let body): unsafe (LOCI__KIND__SCROLL, root(body.layout(in: arena)))
+        case .count(let body): unsafe (LOCI__KIND__COUNT, root(body.layout(in: arena)))
+        case .deletePoints(let body):
+            unsafe (LOCI__KIND__DELETE_POINTS, root(body.layout(in: arena)))
+        case .failure(let body): unsafe (LOCI__KIND__FAILURE, root(body.layout(in: arena)))
+        case .acknowledged(let body):
+            unsafe (LOCI__KIND__ACKNOWLEDGED, root(body.layout(in: arena)))
+        case .catalog(let body): unsafe (LOCI__KIND__CATALOG_ANSWER, root(body.layout(in: arena)))
+        case .statusAnswer(let body):
+            unsafe (LOCI__KIND__STATUS_ANSWER, root(body.layout(in: arena)))
+        case .cells(let body): unsafe (LOCI__KIND__CELLS_ANSWER, root(body.layout(in: arena)))
+        case .matches(let body): unsafe (LOCI__KIND__MATCHES_ANSWER, root(body.layout(in: arena)))
+        case .points(let body): unsafe (LOCI__KIND__POINTS_ANSWER, root(body.layout(in: arena)))
+        case .hello(let body): unsafe (LOCI__KIND__HELLO, root(body.layout(in: arena)))
+        case .welcome(let body): unsafe (LOCI__KIND__WELCOME, root(body.layout(in: arena)))
+        case .ping: (LOCI__KIND__PING, nil)
+        case .pong(let body): unsafe (LOCI__KIND__PONG, root(body.layout(in: arena)))
+        case .install(let body): unsafe (LOCI__KIND__INSTALL, root(body.layout(in: arena)))
+        case .shardRead(let body): unsafe (LOCI__KIND__SHARD_READ, root(body.layout(in: arena)))
+        case .shardWrite(let body): unsafe (LOCI__KIND__SHARD_WRITE, root(body.layout(in: arena)))
+        case .claim(let body): unsafe (LOCI__KIND__CLAIM, root(body.layout(in: arena)))
+        case .claimed(let body): unsafe (LOCI__KIND__CLAIMED, root(body.layout(in: arena)))
+        case .settle(let body): unsafe (LOCI__KIND__SETTLE, root(body.layout(in: arena)))
+        case .put(let body): unsafe (LOCI__KIND__PUT, root(body.layout(in: arena)))
+        case .remove(let body): unsafe (LOCI__KIND__REMOVE, root(body.layout(in: arena)))
+        case .plant(let body): unsafe (LOCI__KIND__PLANT, root(body.layout(in: arena)))
+        case .askNews(let body): unsafe (LOCI__KIND__ASK_NEWS, root(body.layout(in: arena)))
+        case .news(let body): unsafe (LOCI__KIND__NEWS, root(body.layout(in: arena)))
+        case .shardQuery(let body): unsafe (LOCI__KIND__SHARD_QUERY, root(body.layout(in: arena)))
+        case .fetch(let body): unsafe (LOCI__KIND__FETCH, root(body.layout(in: arena)))
+        case .shardScroll(let body): unsafe (LOCI__KIND__SHARD_SCROLL, root(body.layout(in: arena)))
+        case .shardCount(let body): unsafe (LOCI__KIND__SHARD_COUNT, root(body.layout(in: arena)))
+        }
+    }
+
+    /// - Throws: INVALID_ARGUMENT if the kind is unknown or the bytes are not of it.
+    init(kind: Loci__Kind, _ content: Content) throws(LociError) {
+        switch kind {
+        case LOCI__KIND__CREATE_FIELD:
+            self = .createField(unsafe try CreateField(content.unpack(loci__create_field__unpack)))
+        case LOCI__KIND__DROP_FIELD:
+            self = .dropField(unsafe try DropField(content.unpack(loci__drop_field__unpack)))
+        case LOCI__KIND__CREATE_COLLECTION:
+            self = .createCollection(
+                unsafe try CreateCollection(content.unpack(loci__create_collection__unpack)))
+        case LOCI__KIND__DROP_COLLECTION:
+            self = .dropCollection(
+                unsafe try DropCollection(content.unpack(loci__drop_collection__unpack)))
+        case LOCI__KIND__DESCRIBE: self = .describe
+        case LOCI__KIND__STATUS: self = .status
+        case LOCI__KIND__READ_CELLS:
+            self = .readCells(unsafe try ReadCells(content.unpack(loci__read_cells__unpack)))
+        case LOCI__KIND__WRITE_CELLS:
+            self = .writeCells(unsafe try WriteCells(content.unpack(loci__write_cells__unpack)))
+        case LOCI__KIND__UPSERT:
+            self = .upsert(unsafe try Upsert(content.unpack(loci__upsert__unpack)))
+        case LOCI__KIND__QUERY: self = .query(unsafe try Query(content.unpack(loci__query__unpack)))
+        case LOCI__KIND__RETRIEVE:
+            self = .retrieve(unsafe try Retrieve(content.unpack(loci__retrieve__unpack)))
+        case LOCI__KIND__SCROLL:
+            self = .scroll(unsafe try Scroll(content.unpack(loci__scroll__unpack)))
+        case LOCI__KIND__COUNT: self = .count(unsafe try Count(content.unpack(loci__count__unpack)))
+        case LOCI__KIND__DELETE_POINTS:
+            self = .deletePoints(
+                unsafe try DeletePoints(content.unpack(loci__delete_points__unpack)))
+        case LOCI__KIND__FAILURE:
+            self = .failure(unsafe try LociError(content.unpack(loci__failure__unpack)))
+        case LOCI__KIND__ACKNOWLEDGED:
+            self = .acknowledged(
+                unsafe try Acknowledged(content.unpack(loci__acknowledged__unpack)))
+        case LOCI__KIND__CATALOG_ANSWER:
+            self = .catalog(unsafe try CatalogAnswer(content.unpack(loci__catalog_answer__unpack)))
+        case LOCI__KIND__STATUS_ANSWER:
+            self = .statusAnswer(
+                unsafe try StatusAnswer(content.unpack(loci__status_answer__unpack)))
+        case LOCI__KIND__CELLS_ANSWER:
+            self = .cells(unsafe try CellsAnswer(content.unpack(loci__cells_answer__unpack)))
+        case LOCI__KIND__MATCHES_ANSWER:
+            self = .matches(unsafe try MatchesAnswer(content.unpack(loci__matches_answer__unpack)))
+        case LOCI__KIND__POINTS_ANSWER:
+            self = .points(unsafe try PointsAnswer(content.unpack(loci__points_answer__unpack)))
+        case LOCI__KIND__HELLO: self = .hello(unsafe try Hello(content.unpack(loci__hello__unpack)))
+        case LOCI__KIND__WELCOME:
+            self = .welcome(unsafe try Welcome(content.unpack(loci__welcome__unpack)))
+        case LOCI__KIND__PING: self = .ping
+        case LOCI__KIND__PONG: self = .pong(unsafe try Pong(content.unpack(loci__pong__unpack)))
+        case LOCI__KIND__INSTALL:
+            self = .install(unsafe try Install(content.unpack(loci__install__unpack)))
+        case LOCI__KIND__SHARD_READ:
+            self = .shardRead(unsafe try ShardRead(content.unpack(loci__shard_read__unpack)))
+        case LOCI__KIND__SHARD_WRITE:
+            self = .shardWrite(unsafe try ShardWrite(content.unpack(loci__shard_write__unpack)))
+        case LOCI__KIND__CLAIM: self = .claim(unsafe try Claim(content.unpack(loci__claim__unpack)))
+        case LOCI__KIND__CLAIMED:
+            self = .claimed(unsafe try Claimed(content.unpack(loci__claimed__unpack)))
+        case LOCI__KIND__SETTLE:
+            self = .settle(unsafe try Settle(content.unpack(loci__settle__unpack)))
+        case LOCI__KIND__PUT: self = .put(unsafe try Put(content.unpack(loci__put__unpack)))
+        case LOCI__KIND__REMOVE:
+            self = .remove(unsafe try Remove(content.unpack(loci__remove__unpack)))
+        case LOCI__KIND__PLANT: self = .plant(unsafe try Plant(content.unpack(loci__plant__unpack)))
+        case LOCI__KIND__ASK_NEWS:
+            self = .askNews(unsafe try AskNews(content.unpack(loci__ask_news__unpack)))
+        case LOCI__KIND__NEWS: self = .news(unsafe try News(content.unpack(loci__news__unpack)))
+        case LOCI__KIND__SHARD_QUERY:
+            self = .shardQuery(unsafe try ShardQuery(content.unpack(loci__shard_query__unpack)))
+        case LOCI__KIND__FETCH: self = .fetch(unsafe try Fetch(content.unpack(loci__fetch__unpack)))
+        case LOCI__KIND__SHARD_SCROLL:
+            self = .shardScroll(unsafe try ShardScroll(content.unpack(loci__shard_scroll__unpack)))
+        case LOCI__KIND__SHARD_COUNT:
+            self = .shardCount(unsafe try ShardCount(content.unpack(loci__shard_count__unpack)))
+        default:
+            throw LociError(
+                .invalidArgument, "This program does not know messages of kind \(kind.rawValue).",
+                advice: "Run the same version of Loci everywhere.")
+        }
+    }
+}
+
+private func root<Layout>(
+    _ layout: UnsafeMutablePointer<Layout>
+) -> UnsafeMutablePointer<ProtobufCMessage> {
+    unsafe UnsafeMutableRawPointer(layout).assumingMemoryBound(to: ProtobufCMessage.self)
+}
+
+/// The encoded body of an envelope.
+@safe struct Content {
+    let data: ProtobufCBinaryData
+    let arena: Arena
+
+    func unpack<Layout>(
+        _ unpack: (
+            UnsafeMutablePointer<ProtobufCAllocator>?, Int, UnsafePointer<UInt8>?
+        ) -> UnsafeMutablePointer<Layout>?
+    ) throws(LociError) -> Layout {
+        guard let layout = unsafe arena.unpack(data.len, data.data, unpack) else {
+            throw LociError(
+                .invalidArgument, "The body of the message cannot be decoded.",
+                advice: "Run the same version of Loci everywhere.")
+        }
+        return layout
+    }
+}

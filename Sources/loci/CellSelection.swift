@@ -1,0 +1,141 @@
+import ArgumentParser
+import Foundation
+import LociClient
+
+/// Which cells of a field a command means.
+enum CellSelection {
+    case range(Range<CellIndex>)
+    case scattered([CellIndex])
+
+    var count: UInt64 {
+        switch self {
+        case .range(let range): range.upperBound - range.lowerBound
+        case .scattered(let cells): UInt64(cells.count)
+        }
+    }
+
+    /// - Parameters:
+    ///   - place: `42`, or `42:50` for 42 up to, not including, 50.
+    ///   - cells: `@file` of little-endian 64-bit numbers, or `1,2,3`.
+    init(place: String?, cells: String?) throws {
+        switch (place, cells) {
+        case (let place?, nil): self = .range(try Self.range(place))
+        case (nil, let cells?): self = .scattered(try Self.list(cells))
+        default: throw ValidationError("Give either CELL[:END] or --cells @FILE.")
+        }
+    }
+
+    private static func range(_ text: String) throws -> Range<CellIndex> {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let numbers = parts.compactMap { UInt64($0) }
+        guard numbers.count == parts.count, (1...2).contains(parts.count) else {
+            throw ValidationError("'\(text)' is not a cell. Write 42, or 42:50 for 42 to 49.")
+        }
+        let end = numbers.count == 2 ? numbers[1] : numbers[0] &+ 1
+        guard numbers[0] < end else {
+            throw ValidationError("'\(text)' names no cells: the end is not part of a range.")
+        }
+        return numbers[0]..<end
+    }
+
+    private static func list(_ text: String) throws -> [CellIndex] {
+        if text.hasPrefix("@") {
+            let bytes = try InputFile.read(String(text.dropFirst()))
+            guard bytes.count % 8 == 0, !bytes.isEmpty else {
+                throw LociError(
+                    .invalidArgument,
+                    "\(text.dropFirst()) holds \(bytes.count) bytes, and cells are numbers of 8 bytes.",
+                    advice: "Write them little-endian, one after the other.")
+            }
+            return bytes.values(UInt64.self).map { UInt64(littleEndian: $0) }
+        }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        let numbers = parts.compactMap { UInt64($0) }
+        guard numbers.count == parts.count else {
+            throw ValidationError("'\(text)' is not a list of cells. Write 1,2,3 or @FILE.")
+        }
+        return numbers
+    }
+
+    /// The numbers of a part of the selected cells.
+    func cells(_ part: Range<Int>) -> [CellIndex] {
+        switch self {
+        case .range(let range): part.map { range.lowerBound + UInt64($0) }
+        case .scattered(let cells): Array(cells[part])
+        }
+    }
+}
+
+/// Files that are given on the command line.
+enum InputFile {
+    /// A whole file, or standard input for `-`.
+    static func read(_ path: String) throws(LociError) -> Bytes {
+        let data: Data?
+        if path == "-" {
+            data = try? FileHandle.standardInput.readToEnd() ?? Data()
+        } else {
+            data = FileManager.default.contents(atPath: path)
+        }
+        guard let data else {
+            throw LociError(
+                .notFound, "The file \(path) cannot be read.",
+                advice: "Check that it exists and that you may read it.")
+        }
+        return Bytes([UInt8](data))
+    }
+}
+
+/// A file that appears under its name only once it is complete.
+struct OutputFile {
+    private let path: String
+    private let partialPath: String
+    private let handle: FileHandle
+
+    /// `-` is standard output.
+    init(_ path: String) throws(LociError) {
+        self.path = path
+        partialPath = path + ".partial"
+        if path == "-" {
+            handle = .standardOutput
+            return
+        }
+        guard FileManager.default.createFile(atPath: partialPath, contents: nil),
+            let handle = FileHandle(forWritingAtPath: partialPath)
+        else { throw Self.cannotWrite(path) }
+        self.handle = handle
+    }
+
+    func write(_ bytes: Bytes) throws(LociError) {
+        do {
+            try handle.write(contentsOf: Data(bytes.array))
+        } catch {
+            discard()
+            throw Self.cannotWrite(path)
+        }
+    }
+
+    func finish() throws(LociError) {
+        guard path != "-" else { return }
+        do {
+            try handle.close()
+            if FileManager.default.fileExists(atPath: path) {
+                try FileManager.default.removeItem(atPath: path)
+            }
+            try FileManager.default.moveItem(atPath: partialPath, toPath: path)
+        } catch {
+            discard()
+            throw Self.cannotWrite(path)
+        }
+    }
+
+    /// Removes what was written.
+    func discard() {
+        if path != "-" { try? FileManager.default.removeItem(atPath: partialPath) }
+    }
+
+    private static func cannotWrite(_ path: String) -> LociError {
+        LociError(
+            .failedPrecondition, "The file \(path) cannot be written.",
+            advice: "Check the folder, your rights and the free space.")
+    }
+}

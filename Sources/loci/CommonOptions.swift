@@ -1,0 +1,72 @@
+import ArgumentParser
+import Foundation
+import LociClient
+
+/// What every command that talks to a cluster takes.
+struct CommonOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where the coordinator is; also LOCI_COORDINATOR in the environment.",
+            valueName: "endpoint"))
+    var coordinator: String =
+        ProcessInfo.processInfo.environment["LOCI_COORDINATOR"] ?? "tcp://127.0.0.1:7100"
+
+    @Flag(help: "Print JSON instead of a table.")
+    var json = false
+
+    @Option(help: "Time for an answer, such as 500ms, 10s or 2m.")
+    var deadline = TimeSpan(duration: .seconds(10))
+
+    var endpoint: Endpoint {
+        get throws {
+            do {
+                return try Endpoint(coordinator)
+            } catch {
+                throw ValidationError("\(error.message) \(error.advice)")
+            }
+        }
+    }
+
+    func client() throws -> LociClient {
+        try LociClient(coordinator: try endpoint, deadline: deadline.duration)
+    }
+
+    func validate() throws {
+        _ = try endpoint
+    }
+}
+
+/// Whether to say what an answer cost.
+struct ExplainOption: ParsableArguments {
+    @Flag(help: "Print what the answer cost: shards, pages, bytes and time.")
+    var explain = false
+}
+
+/// A span of time as people write it: `500ms`, `10s`, `2m`, or seconds without a unit.
+struct TimeSpan: ExpressibleByArgument, CustomStringConvertible {
+    let duration: Duration
+
+    init(duration: Duration) { self.duration = duration }
+
+    init?(argument: String) {
+        let units: [(suffix: String, seconds: Double)] = [("ms", 0.001), ("s", 1), ("m", 60)]
+        let unit = units.first { argument.hasSuffix($0.suffix) }
+        let digits = argument.dropLast(unit?.suffix.count ?? 0)
+        guard let number = Double(digits), number >= 0, number < 1e6 else { return nil }
+        duration = .seconds(number * (unit?.seconds ?? 1))
+    }
+
+    var description: String { "\(seconds)s" }
+    var defaultValueDescription: String {
+        seconds == seconds.rounded() ? "\(Int(seconds))s" : description
+    }
+
+    var seconds: Double { duration.inSeconds }
+}
+
+extension Duration {
+    var inSeconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Foundation
+import LociClient
+import LociImport
+
+struct ImportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import", abstract: "Imports a file or a folder into a collection.",
+        discussion: """
+            Vectors: .npy .fvecs .bvecs .fbin .u8bin .jsonl; texts: .jsonl, .txt, .md and folders.
+            Files may be gzip'd. An import that was interrupted goes on where it was when it is
+            started again; no point appears twice.
+            """)
+
+    @Argument(help: "Name of the collection.")
+    var collection: String
+    @Argument(help: "A file or a folder.", completion: .file())
+    var path: String
+    @Option(help: "Points of one request: 1 to \(Limits.pointsPerRequest).")
+    var batch = 1024
+    @Flag(help: "Start from the first row even if an earlier import was interrupted.")
+    var restart = false
+    @Option(help: "How long to try again while the cluster is unavailable.")
+    var patience = TimeSpan(duration: .seconds(30))
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard (1...Limits.pointsPerRequest).contains(batch) else {
+            throw ValidationError("--batch must be 1 to \(Limits.pointsPerRequest), not \(batch).")
+        }
+    }
+
+    func run() async throws {
+        let description = try Import.describe(path: path)
+        let client = try common.client()
+        try await check(description, client)
+        let status = try await client.status()
+        let state = ImportState(
+            cluster: status.clusterID, collection: collection, path: path)
+        let first = restart ? 0 : state.rows
+        let source = try Import.open(path: path, skippingRows: first)
+        if first > 0 {
+            Terminal.note("Resuming at row \(Show.count(first)); --restart starts from the first.")
+        }
+        let start = ContinuousClock.now
+        var run = ImportRun(
+            client: client, collection: collection, batch: batch, patience: patience.duration,
+            state: state, first: first)
+        let notices = try await run.run(
+            source,
+            progress: Progress(
+                "import \(collection)", unit: "rows", total: description.rows, first: first))
+        for notice in notices { Terminal.note(notice) }
+        try report(run, first: first, seconds: (ContinuousClock.now - start).inSeconds)
+    }
+
+    /// What can be known before the first row is sent.
+    private func check(_ source: SourceDescription, _ client: LociClient) async throws {
+        guard let target = try await client.describe().collection(named: collection) else {
+            let kind = source.isText ? "--text" : "--dimension \(source.dimension ?? 0)"
+            throw LociError(
+                .notFound, "There is no collection '\(collection)'.",
+                advice: "Create it first: loci collection create \(collection) \(kind)")
+        }
+        guard target.isText == source.isText else {
+            throw LociError(
+                .invalidArgument,
+                "\(path) holds \(source.isText ? "texts" : "vectors"), and '\(collection)' holds "
+                    + "\(target.isText ? "texts" : "vectors").",
+                advice: "Choose another collection, or create one that fits.")
+        }
+        if !target.isText, let dimension = source.dimension, dimension != target.dimension {
+            throw LociError(
+                .invalidArgument,
+                "\(path) has vectors of \(dimension) elements, and '\(collection)' of "
+                    + "\(target.dimension).",
+                advice: "Choose another collection, or create one with --dimension \(dimension).")
+        }
+    }
+
+    private func report(_ run: ImportRun, first: UInt64, seconds: Double) throws {
+        let rows = run.acknowledged - first
+        let rate = seconds > 0 ? Double(rows) / seconds : 0
+        if common.json {
+            try Terminal.printJSON(
+                ImportReport(
+                    collection: collection, path: path, rows: rows, resumedAt: first,
+                    retries: run.retries, seconds: seconds, rowsPerSecond: rate,
+                    receipt: ReceiptReport(run.receipt)))
+        } else {
+            print(
+                "Imported \(Show.count(rows)) rows into '\(collection)' in "
+                    + "\(Show.decimal(seconds, places: 1)) s: \(Show.count(UInt64(rate))) rows/s.")
+        }
+    }
+}
+
+/// An import as JSON.
+private struct ImportReport: Encodable {
+    let collection: String
+    let path: String
+    let rows: UInt64
+    let resumedAt: UInt64
+    let retries: Int
+    let seconds: Double
+    let rowsPerSecond: Double
+    let receipt: ReceiptReport
+}

@@ -1,0 +1,119 @@
+import Foundation
+import LociClient
+import LociImport
+
+/// One import under way: batches are read one after the other, and several are with the cluster at
+/// once.
+///
+/// Invariants:
+/// - `acknowledged` counts rows from the first on without a gap: every one of them is durable.
+/// - Memory holds at most `inFlight` batches.
+struct ImportRun {
+    let client: LociClient
+    let collection: String
+    let batch: Int
+    let patience: Duration
+    let state: ImportState
+
+    private(set) var acknowledged: UInt64
+    private(set) var retries = 0
+    private(set) var receipt = Receipt()
+    /// Ends of acknowledged batches that lie behind a gap, by their first rows.
+    private var islands: [UInt64: UInt64] = [:]
+
+    private static let inFlight = 4
+    private static let longestPause = Duration.seconds(2)
+
+    init(
+        client: LociClient, collection: String, batch: Int, patience: Duration, state: ImportState,
+        first: UInt64
+    ) {
+        self.client = client
+        self.collection = collection
+        self.batch = batch
+        self.patience = patience
+        self.state = state
+        acknowledged = first
+    }
+
+    /// - Returns: What the source left out, a sentence each.
+    mutating func run(_ source: any PointSource, progress: Progress) async throws -> [String] {
+        var source = source
+        var progress = progress
+        defer { progress.finish() }
+        do {
+            try await withThrowingTaskGroup(of: Delivery.self) { group in
+                var pending = 0
+                var row = acknowledged
+                while true {
+                    while pending < Self.inFlight, let next = try source.next(batch) {
+                        // A source may leave rows out: they belong to the batch that follows.
+                        let rows = row..<(next.firstRow + UInt64(next.count))
+                        row = rows.upperBound
+                        group.addTask { [self] in try await deliver(next, rows) }
+                        pending += 1
+                    }
+                    guard let delivery = try await group.next() else { break }
+                    pending -= 1
+                    note(delivery)
+                    progress.update(acknowledged)
+                    state.save(acknowledged)
+                }
+            }
+        } catch {
+            state.save(acknowledged, isLast: true)
+            progress.finish()
+            Terminal.note(
+                "\(Show.count(acknowledged)) rows are imported; the same command goes on there."
+            )
+            throw error
+        }
+        state.remove()
+        return source.notices
+    }
+
+    private struct Delivery: Sendable {
+        let rows: Range<UInt64>
+        let retries: Int
+        let receipt: Receipt
+    }
+
+    private mutating func note(_ delivery: Delivery) {
+        islands[delivery.rows.lowerBound] = delivery.rows.upperBound
+        while let end = islands.removeValue(forKey: acknowledged) { acknowledged = end }
+        retries += delivery.retries
+        receipt.add(request: delivery.receipt)
+    }
+
+    /// Stores a batch; what may succeed later is tried again until patience ends. Points are stored
+    /// by id, so a repeated batch changes nothing.
+    private func deliver(
+        _ batch: PointBatch, _ rows: Range<UInt64>
+    ) async throws(LociError) -> Delivery {
+        let start = ContinuousClock.now
+        var pause = Duration.milliseconds(100)
+        var retries = 0
+        while true {
+            do {
+                let outcome = try await store(batch)
+                return Delivery(rows: rows, retries: retries, receipt: outcome.receipt)
+            } catch {
+                guard error.code.mayRetry, ContinuousClock.now - start < patience else {
+                    throw error
+                }
+                retries += 1
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, Self.longestPause)
+            }
+        }
+    }
+
+    private func store(_ batch: PointBatch) async throws(LociError) -> Outcome {
+        if batch.texts.isEmpty {
+            return try await client.upsert(
+                collection, ids: batch.ids, vectors: batch.vectors, payloads: batch.payloads)
+        }
+        return try await client.upsert(
+            collection, ids: batch.ids, texts: batch.texts, payloads: batch.payloads)
+    }
+}

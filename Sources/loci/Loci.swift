@@ -1,0 +1,59 @@
+import ArgumentParser
+import Foundation
+import LociClient
+
+/// The command line of a Loci cluster.
+@main
+struct Loci: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "loci",
+        abstract: "Reads, writes and queries a Loci cluster.",
+        discussion: """
+            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a partial answer (a shard is missing).
+            The coordinator is named with --coordinator or the environment's LOCI_COORDINATOR.
+            """,
+        version: LociVersion.program,
+        subcommands: [
+            FieldCommand.self, CollectionCommand.self, ReadCommand.self, WriteCommand.self,
+            ImportCommand.self, QueryCommand.self, RetrieveCommand.self, ScrollCommand.self,
+            CountCommand.self, DeleteCommand.self, StatusCommand.self, BenchCommand.self,
+        ])
+
+    /// An answer came, but some shard's part of it is missing.
+    static let partial = ExitCode(3)
+    static let failure = ExitCode(failed)
+    private static let failed: Int32 = 1
+    private static let usage: Int32 = 2
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let error as LociError {
+            Terminal.complain(error)
+            Foundation.exit(failed)
+        } catch let error as ExitCode {
+            Foundation.exit(error.rawValue)
+        } catch {
+            leave(error)
+        }
+    }
+
+    /// Help and versions are answers; what the parser refuses is wrong usage; the rest has failed.
+    private static func leave(_ error: any Error) -> Never {
+        switch exitCode(for: error) {
+        case .success:
+            exit(withError: error)
+        case .validationFailure:
+            Terminal.standardError(fullMessage(for: error) + "\n")
+            Foundation.exit(usage)
+        default:
+            Terminal.standardError("loci: \(error.localizedDescription)\n")
+            Foundation.exit(failed)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import Glibc
+import LociBase
+@testable import LociStorage
+
+/// The implementations that the conformance suite runs on.
+enum FileSystemKind: CaseIterable, Sendable {
+    case linux, memory
+}
+
+/// A file system with an empty folder in it, which goes with this object.
+final class Scratch {
+    let folder: String
+    private(set) var fileSystem: any StorageFileSystem
+    private let kind: FileSystemKind
+
+    init(_ kind: FileSystemKind) {
+        self.kind = kind
+        switch kind {
+        case .linux:
+            var template = Array("/tmp/loci-storage-XXXXXX".utf8CString)
+            folder = String(cString: mkdtemp(&template))
+            fileSystem = LinuxFileSystem()
+        case .memory:
+            folder = "/data"
+            let memory = MemoryFileSystem()
+            fileSystem = memory
+            try! memory.createFolder(folder)
+        }
+    }
+
+    deinit {
+        if kind == .linux { try? fileSystem.removeTree(folder) }
+    }
+
+    /// Locks and handles go as with the end of a process; the files stay.
+    func endProcess() {
+        switch kind {
+        case .linux: fileSystem = LinuxFileSystem()
+        case .memory: (fileSystem as! MemoryFileSystem).endProcess()
+        }
+    }
+
+    func path(_ name: String) -> String { folder + "/" + name }
+}
+
+/// Bytes that differ from place to place.
+func pattern(_ count: Int, seed: UInt64) -> Bytes {
+    var random = SeededRandom(seed: seed)
+    return Bytes((0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+}
+
+let testIdentity = SliceIdentity(clusterID: 0xC1A5_7E12, shard: 2)
+
+/// All files below a folder.
+func allFiles(_ fileSystem: any StorageFileSystem, _ folder: String) throws -> [String] {
+    var result: [String] = []
+    for name in try fileSystem.list(folder) {
+        let path = folder + "/" + name
+        let inside = try fileSystem.list(path)
+        if inside.isEmpty { result.append(path) } else { result += try allFiles(fileSystem, path) }
+    }
+    return result
+}

@@ -1,0 +1,156 @@
+import LociBase
+import LociModel
+import Testing
+
+@testable import LociStorage
+
+@Suite("A slice keeps pages and records")
+struct SliceStoreTests {
+    private func open(_ scratch: Scratch, _ partitions: [PartitionIndex] = [0, 1]) throws -> SliceStore {
+        try SliceStore.open(
+            folder: scratch.path("slice"), fileSystem: scratch.fileSystem, identity: testIdentity,
+            partitions: partitions)
+    }
+
+    private func address(_ page: UInt64, partition: PartitionIndex = 0) -> PageAddress {
+        PageAddress(space: 4, partition: partition, page: page)
+    }
+
+    @Test("Records come back in order after a kill, from the checkpoint on", arguments: FileSystemKind.allCases)
+    func recovers(kind: FileSystemKind) throws {
+        let scratch = Scratch(kind)
+        var ends: [LSN] = []
+        do {
+            let store = try open(scratch)
+            let fresh = try store.recover(0)
+            #expect(fresh.snapshot == nil && fresh.records.isEmpty && fresh.snapshotLSN == fresh.end)
+            ends.append(try store.append([Bytes(utf8: "one"), Bytes(), Bytes(utf8: "two")], to: 0))
+            ends.append(try store.append([pattern(300_000, seed: 1)], to: 0))
+            #expect(store.logBytes(0) == ends[1] - fresh.end)
+            #expect(try store.append([], to: 0) == ends[1])
+        }
+        scratch.endProcess()
+        do {
+            let store = try open(scratch)
+            #expect(store.incarnation == 2)
+            let found = try store.recover(0)
+            #expect(found.end == ends[1])
+            #expect(found.records.map(\.payload) == [Bytes(utf8: "one"), Bytes(), Bytes(utf8: "two"), pattern(300_000, seed: 1)])
+            #expect(found.records[2].end == ends[0])
+            let remaining = try store.checkpoint(0, at: ends[0], snapshot: Bytes(utf8: "state"))
+            #expect(remaining == ends[1] - ends[0])
+            _ = try store.append([Bytes(utf8: "three")], to: 0)
+        }
+        scratch.endProcess()
+        let found = try open(scratch).recover(0)
+        #expect(found.snapshot == Bytes(utf8: "state") && found.snapshotLSN == ends[0])
+        #expect(found.records.map(\.payload) == [pattern(300_000, seed: 1), Bytes(utf8: "three")])
+    }
+
+    @Test("Never written is zero and makes no file", arguments: FileSystemKind.allCases)
+    func zeros(kind: FileSystemKind) throws {
+        let scratch = Scratch(kind)
+        let store = try open(scratch)
+        _ = try store.recover(0)
+        let before = try allFiles(scratch.fileSystem, scratch.folder)
+        #expect(try store.readPage(address(1 << 30), pageBytes: 16384) == Bytes(zeros: 16384))
+        try store.discard(pages: 0..<(1 << 32), of: 4, partition: 0, pageBytes: 16384)
+        #expect(try allFiles(scratch.fileSystem, scratch.folder) == before)
+    }
+
+    @Test("Parts of pages, discarded pages and dropped spaces", arguments: FileSystemKind.allCases)
+    func pages(kind: FileSystemKind) throws {
+        let scratch = Scratch(kind)
+        let store = try open(scratch)
+        _ = try store.recover(0)
+        _ = try store.recover(1)
+        let perSegment = Layout.segmentBytes / 4096
+        let pages = [0, 1, perSegment - 1, perSegment, perSegment + 1]
+        for page in pages {
+            try store.write(pattern(100, seed: page), at: 3996, of: address(page), pageBytes: 4096)
+        }
+        try store.write(pattern(8, seed: 9), at: 0, of: address(0, partition: 1), pageBytes: 4096)
+        for page in pages {
+            let bytes = try store.readPage(address(page), pageBytes: 4096)
+            #expect(bytes.slice(3996..<4096) == pattern(100, seed: page))
+            #expect(bytes.slice(0..<3996) == Bytes(zeros: 3996))
+        }
+        try store.discard(
+            pages: 1..<(perSegment + 1), of: 4, partition: 0, pageBytes: 4096)
+        for page in pages {
+            let isGone = page >= 1 && page <= perSegment
+            let bytes = try store.readPage(address(page), pageBytes: 4096)
+            #expect((bytes == Bytes(zeros: 4096)) == isGone)
+        }
+        try store.drop(space: 4, partition: 0)
+        try store.drop(space: 4, partition: 0)
+        #expect(try store.readPage(address(0), pageBytes: 4096) == Bytes(zeros: 4096))
+        let other = try store.readPage(address(0, partition: 1), pageBytes: 4096)
+        #expect(other.slice(0..<8) == pattern(8, seed: 9))
+    }
+
+    @Test("A folder in use is refused", arguments: FileSystemKind.allCases)
+    func locked(kind: FileSystemKind) throws {
+        let scratch = Scratch(kind)
+        let store = try open(scratch)
+        #expect(throws: StorageError.locked(path: scratch.path("slice"))) {
+            switch kind {
+            case .linux:
+                try SliceStore.open(
+                    folder: scratch.path("slice"), fileSystem: LinuxFileSystem(),
+                    identity: testIdentity, partitions: [])
+            case .memory: try open(scratch)
+            }
+        }
+        #expect(store.incarnation == 1)
+    }
+
+    @Test("Checkpoints bound the log on disk")
+    func logIsBounded() throws {
+        let fileSystem = MemoryFileSystem()
+        let tuning = StorageTuning(logFileBytes: 8192, checkpointFileBytes: 4096)
+        let store = try SliceStore.open(
+            folder: "/data", fileSystem: fileSystem, identity: testIdentity, partitions: [0],
+            tuning: tuning)
+        _ = try store.recover(0)
+        var largest = 0
+        for round in 0..<100 {
+            var end: LSN = 0
+            for _ in 0..<4 { end = try store.append([Bytes(zeros: 1000)], to: 0) }
+            let behind = round % 2 == 0 ? LSN(1032) : 0
+            _ = try store.checkpoint(0, at: end - behind, snapshot: Bytes())
+            largest = max(largest, try fileSystem.list("/data/partition-0/log").count)
+        }
+        #expect(largest <= 3)
+        #expect(try fileSystem.list("/data/partition-0").filter { $0.hasPrefix("snapshot") }.count == 1)
+        #expect(fileSystem.usedBytes < 100_000)
+    }
+
+    @Test("Many threads read, write and append at once")
+    func threads() async throws {
+        let scratch = Scratch(.linux)
+        let store = try SliceStore.open(
+            folder: scratch.path("slice"), fileSystem: scratch.fileSystem, identity: testIdentity,
+            partitions: [0], tuning: StorageTuning(openSegments: 2))
+        _ = try store.recover(0)
+        let perSegment = Layout.segmentBytes / 4096
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for worker in UInt64(0)..<4 {
+                group.addTask {
+                    for round in UInt64(0)..<20 {
+                        let place = PageAddress(space: 4, partition: 0, page: round % 5 * perSegment + worker)
+                        let bytes = pattern(4096, seed: worker << 32 | round)
+                        try store.write(bytes, at: 0, of: place, pageBytes: 4096)
+                        #expect(try store.readPage(place, pageBytes: 4096) == bytes)
+                        let end = try store.append([bytes], to: 0)
+                        if worker == 0 && round % 7 == 6 {
+                            _ = try store.checkpoint(0, at: end, snapshot: Bytes())
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try scratch.fileSystem.list(scratch.path("slice/partition-0/space-4")).count == 5)
+    }
+}

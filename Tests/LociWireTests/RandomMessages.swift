@@ -1,0 +1,282 @@
+import LociBase
+import LociModel
+import LociWire
+
+/// Valid messages of every kind with values from a seed.
+struct RandomMessages {
+    var random: SeededRandom
+
+    init(seed: UInt64) { random = SeededRandom(seed: seed) }
+
+    static let kinds = 40
+
+    /// Small numbers, large ones, and the ends of the range, all of them often.
+    mutating func number<Value: FixedWidthInteger & UnsignedInteger>() -> Value {
+        switch random.below(4) {
+        case 0: 0
+        case 1: .max
+        case 2: Value(truncatingIfNeeded: random.below(300))
+        default: Value(truncatingIfNeeded: random.next())
+        }
+    }
+
+    mutating func flag() -> Bool { random.chance(0.5) }
+
+    mutating func name() -> String {
+        let letters = Array("abcXYZ019-_.é".dropLast())
+        let count = random.below(20)
+        return "n" + String((0..<count).map { _ in letters[random.below(letters.count)] })
+    }
+
+    mutating func text() -> String {
+        let pieces = ["", "word ", "né", "\u{0}", "數", "🧠", "\n"]
+        return (0..<random.below(6)).map { _ in pieces[random.below(pieces.count)] }.joined()
+    }
+
+    mutating func bytes(_ count: Int) -> Bytes {
+        Bytes((0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+    }
+
+    mutating func floats(_ count: Int) -> Bytes {
+        Bytes(values: (0..<count).map { _ in Float(random.unit() * 200 - 100) })
+    }
+
+    mutating func payloads(_ count: Int) -> [Bytes] {
+        let list = PayloadList((0..<count).map { _ in bytes(random.below(30)) })
+        return [list.lengths, list.blob]
+    }
+
+    mutating func targets(_ count: Int) -> Bytes {
+        TargetList((0..<count).map { _ in (0..<random.below(17)).map { _ in number() } }).encoded
+    }
+
+    mutating func receipt() -> Receipt {
+        var receipt = Receipt()
+        receipt.shardsAsked = number()
+        receipt.shardsAnswered = number()
+        receipt.partitions = number()
+        receipt.pagesTouched = number()
+        receipt.pagesResident = number()
+        receipt.bytesRead = number()
+        receipt.vectorsScored = number()
+        receipt.locationsActive = number()
+        receipt.totalMicroseconds = number()
+        receipt.coordinatorMicroseconds = number()
+        receipt.shardMicroseconds = number()
+        receipt.scoringMicroseconds = number()
+        return receipt
+    }
+
+    mutating func vitals() -> ShardVitals {
+        var vitals = ShardVitals()
+        vitals.partitions = number()
+        vitals.points = number()
+        vitals.residentBytes = number()
+        vitals.budgetBytes = number()
+        vitals.pagesRequested = number()
+        vitals.pagesHit = number()
+        vitals.logBytes = number()
+        vitals.requestsInFlight = number()
+        vitals.rejectedMessages = number()
+        return vitals
+    }
+
+    mutating func message(kind: Int) -> Message {
+        var header = Header(requestID: number(), deadlineMicroseconds: number())
+        header.senderIncarnation = number()
+        header.receiverIncarnation = number()
+        header.sequence = number()
+        header.fence = number()
+        let (body, bulk) =
+            kind < 14 ? request(kind) : kind < 21 ? answer(kind) : betweenServers(kind)
+        return Message(header, body, bulk: bulk)
+    }
+
+    private mutating func request(_ kind: Int) -> (Body, [Bytes]) {
+        let n = 1 + random.below(5)
+        switch kind {
+        case 0:
+            let types: [ElementType] = [.raw, .float32, .bfloat16, .uint8, .packed(bits: 3)]
+            let shape: [UInt64] = (0..<(2 + random.below(7))).map { _ in number() }
+            return (
+                .createField(
+                    CreateField(
+                        name: name(), elementType: types[random.below(5)], shape: shape,
+                        pageBytes: number())), []
+            )
+        case 1: return (.dropField(DropField(name: name())), [])
+        case 2:
+            return (
+                .createCollection(
+                    CreateCollection(
+                        name: name(), dimension: number(), metric: Metric.allCases[random.below(3)],
+                        isText: flag())), []
+            )
+        case 3: return (.dropCollection(DropCollection(name: name())), [])
+        case 4: return (.describe, [])
+        case 5: return (.status, [])
+        case 6:
+            let scattered = flag()
+            return (
+                .readCells(
+                    ReadCells(
+                        field: name(), first: 7, count: UInt64(n), isScattered: scattered)),
+                scattered ? [bytes(n * 8)] : []
+            )
+        case 7:
+            let scattered = flag()
+            return (
+                .writeCells(
+                    WriteCells(
+                        field: name(), first: 7, count: UInt64(n), isScattered: scattered)),
+                scattered ? [bytes(n * 8), bytes(n * 33)] : [bytes(n * 33)]
+            )
+        case 8:
+            let isText = flag()
+            let body = Upsert(collection: name(), count: UInt32(n), isText: isText)
+            return (
+                .upsert(body),
+                [bytes(n * 8)] + (isText ? payloads(n) : [floats(n * 9)])
+                    + payloads(n)
+            )
+        case 9:
+            let text = text()
+            return (
+                .query(
+                    Query(
+                        collection: name(), k: UInt32(n), isExact: flag(), withPayload: flag(),
+                        withVector: flag(), probes: number(), text: text)),
+                text.isEmpty ? [floats(12)] : []
+            )
+        case 10:
+            return (.retrieve(Retrieve(collection: name(), withVector: flag())), [bytes(n * 8)])
+        case 11:
+            return (
+                .scroll(
+                    Scroll(
+                        collection: name(), from: number(), limit: UInt32(n), withVector: flag())),
+                []
+            )
+        case 12: return (.count(Count(collection: name())), [])
+        default: return (.deletePoints(DeletePoints(collection: name())), [bytes(n * 8)])
+        }
+    }
+
+    private mutating func answer(_ kind: Int) -> (Body, [Bytes]) {
+        let n = random.below(5)
+        let vectors = flag() ? floats(n * 3) : Bytes()
+        switch kind {
+        case 14:
+            let code = ErrorCode.allCases[random.below(ErrorCode.allCases.count)]
+            return (.failure(LociError(code, text(), advice: text())), [])
+        case 15:
+            return (
+                .acknowledged(
+                    Acknowledged(count: number(), receipt: receipt(), locationsVersion: number())),
+                []
+            )
+        case 16: return (.catalog(CatalogAnswer(version: number())), [bytes(random.below(50))])
+        case 17: return (.statusAnswer(statusAnswer(shards: n, collections: n)), [])
+        case 18:
+            let body = CellsAnswer(cellBytes: 9, count: UInt64(n), receipt: receipt())
+            return (.cells(body), [bytes(n * 9)])
+        case 19:
+            let body = MatchesAnswer(
+                count: UInt32(n), receipt: receipt(), isDegraded: flag(), isExhausted: flag())
+            return (
+                .matches(body),
+                [bytes(n * 8), bytes(n * 8), floats(n)] + payloads(n) + [vectors]
+            )
+        default:
+            let body = PointsAnswer(
+                count: UInt32(n), receipt: receipt(), hasMore: flag(), isDegraded: flag())
+            return (.points(body), [bytes(n * 8), bytes(n * 8)] + payloads(n) + [vectors])
+        }
+    }
+
+    mutating func statusAnswer(shards: Int, collections: Int) -> StatusAnswer {
+        StatusAnswer(
+            clusterID: number(), incarnation: number(), partitions: number(),
+            requestsInFlight: number(),
+            shards: (0..<shards).map { _ in
+                ShardStatus(
+                    shard: number(), isUp: flag(), incarnation: number(),
+                    endpoint: "tcp://a-machine.example:7401", vitals: vitals())
+            },
+            collections: (0..<collections).map { _ in
+                CollectionStatus(
+                    name: String(repeating: "c", count: Limits.nameBytes), locations: number(),
+                    generation: number(), isUnroutable: flag(), isMoving: flag(), points: number())
+            })
+    }
+
+    private mutating func betweenServers(_ kind: Int) -> (Body, [Bytes]) {
+        let n = 1 + random.below(5)
+        let space: SpaceID = number()
+        let partition: PartitionIndex = number()
+        switch kind {
+        case 21:
+            let body = Hello(
+                clusterID: number(), shard: number(), partitions: number(), shards: number())
+            return (.hello(body), [])
+        case 22: return (.welcome(Welcome(catalogVersion: number())), [])
+        case 23: return (.ping, [])
+        case 24: return (.pong(Pong(catalogVersion: number(), vitals: vitals())), [bytes(n * 24)])
+        case 25: return (.install(Install(version: number())), [bytes(n)])
+        case 26: return (.shardRead(ShardRead(space: space)), [bytes(n * 8)])
+        case 27:
+            return (
+                .shardWrite(ShardWrite(space: space, partition: partition)),
+                [bytes(n * 8), bytes(n * 5)]
+            )
+        case 28:
+            return (
+                .claim(Claim(space: space, partition: partition, isLookup: flag())),
+                [bytes(n * 8), targets(n)]
+            )
+        case 29: return (.claimed(Claimed(count: UInt32(n))), [targets(n)])
+        case 30:
+            return (
+                .settle(Settle(space: space, partition: partition)), [bytes(n * 8), targets(n)]
+            )
+        case 31:
+            return (
+                .put(Put(space: space, partition: partition)),
+                [bytes(n * 8), bytes(n), floats(n * 4)] + payloads(n)
+            )
+        case 32: return (.remove(Remove(space: space, partition: partition)), [bytes(n * 8)])
+        case 33:
+            let body = Plant(space: space, partition: partition, generation: number())
+            return (.plant(body), [floats(n * 4)])
+        case 34:
+            return (.askNews(AskNews(space: space, partition: partition, since: number())), [])
+        case 35:
+            return (
+                .news(
+                    News(
+                        space: space, partition: partition, since: number(), version: number(),
+                        hasMore: flag())),
+                [bytes(n * 4), bytes(n * 4), floats(n * 6), bytes(8)]
+            )
+        case 36:
+            return (
+                .shardQuery(
+                    ShardQuery(
+                        space: space, k: UInt32(n), withPayload: flag(), withVector: flag())),
+                [floats(6), bytes(n * 8)]
+            )
+        case 37:
+            let body = Fetch(space: space, partition: partition, withVector: flag())
+            return (.fetch(body), [bytes(n * 8)])
+        case 38:
+            return (
+                .shardScroll(
+                    ShardScroll(
+                        space: space, partition: partition, from: number(), limit: UInt32(n),
+                        withVector: flag(), idsOnly: flag(), generationBelow: number(),
+                        sampleSeed: number())), []
+            )
+        default: return (.shardCount(ShardCount(space: space)), [])
+        }
+    }
+}

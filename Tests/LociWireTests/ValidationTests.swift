@@ -1,0 +1,117 @@
+import LociBase
+import LociModel
+import LociWire
+import Testing
+
+@Suite struct ValidationTests {
+    private func sentence(_ body: Body, _ bulk: [Bytes] = []) -> String {
+        do {
+            try Message(Header(), body, bulk: bulk).validated()
+            return "valid"
+        } catch {
+            #expect(error.code == .invalidArgument)
+            return error.message
+        }
+    }
+
+    private func ids(_ count: Int) -> Bytes { Bytes(zeros: count * 8) }
+
+    @Test func aVectorThatIsNotFiniteIsRefusedWithItsPlace() {
+        let query = Body.query(Query(collection: "c", k: 1))
+        var vector: [Float] = [1, -2, 3, 4, 5]
+        #expect(sentence(query, [Bytes(values: vector)]) == "valid")
+        for bad in [Float.nan, .infinity, -.infinity, .signalingNaN] {
+            vector[3] = bad
+            #expect(
+                sentence(query, [Bytes(values: vector)])
+                    == "The vector has a NaN or an infinity at element 3.")
+        }
+        let upsert = Body.upsert(Upsert(collection: "c", count: 2))
+        let bulk = [ids(2), Bytes(values: [1, 2, 3, .nan] as [Float]), Bytes(zeros: 8), Bytes()]
+        #expect(
+            sentence(upsert, bulk)
+                == "The vector has a NaN or an infinity at element 1 of vector 1.")
+    }
+
+    @Test(arguments: [UInt32(0), 1025, .max])
+    func neighboursHaveBounds(k: UInt32) {
+        let vector = Bytes(values: [1] as [Float])
+        #expect(
+            sentence(.query(Query(collection: "c", k: k)), [vector])
+                == "A query for \(k) neighbours is not possible.")
+        let shardQuery = Body.shardQuery(
+            ShardQuery(space: 1, k: k, withPayload: false, withVector: false))
+        #expect(sentence(shardQuery, [vector, Bytes()]) != "valid")
+    }
+
+    @Test(arguments: ["", ".hidden", "a b", "a/b", "é", String(repeating: "x", count: 129)])
+    func namesAreChecked(name: String) {
+        for body in [
+            Body.dropField(DropField(name: name)), .dropCollection(DropCollection(name: name)),
+            .count(Count(collection: name)), .scroll(Scroll(collection: name)),
+            .readCells(ReadCells(field: name, count: 1)),
+        ] {
+            #expect(sentence(body).hasSuffix("is not a name."))
+        }
+    }
+
+    @Test func countsMustMatchTheirFrames() {
+        let scattered = ReadCells(field: "f", count: 3, isScattered: true)
+        #expect(sentence(.readCells(scattered), [ids(3)]) == "valid")
+        #expect(sentence(.readCells(scattered), [ids(2)]) != "valid")
+        #expect(sentence(.readCells(scattered)) != "valid")
+        #expect(sentence(.readCells(ReadCells(field: "f", count: 0))) != "valid")
+        #expect(sentence(.readCells(ReadCells(field: "f", count: 65_537))) != "valid")
+        #expect(sentence(.readCells(ReadCells(field: "f", count: .max))) != "valid")
+        #expect(sentence(.readCells(ReadCells(field: "f", first: .max, count: 1))) != "valid")
+
+        let write = Body.writeCells(WriteCells(field: "f", count: 3))
+        #expect(sentence(write, [Bytes(zeros: 30)]) == "valid")
+        #expect(sentence(write, [Bytes(zeros: 31)]) != "valid")
+        #expect(sentence(write, [Bytes()]) != "valid")
+
+        let upsert = Body.upsert(Upsert(collection: "c", count: 2))
+        let vectors = Bytes(values: [1, 2, 3, 4] as [Float])
+        let lengths = Bytes(values: [1, 2] as [UInt32])
+        #expect(sentence(upsert, [ids(2), vectors, lengths, Bytes(zeros: 3)]) == "valid")
+        #expect(sentence(upsert, [ids(2), vectors, lengths, Bytes(zeros: 4)]) != "valid")
+        #expect(sentence(upsert, [ids(2), vectors, lengths, Bytes(zeros: 2)]) != "valid")
+        #expect(sentence(upsert, [ids(1), vectors, lengths, Bytes(zeros: 3)]) != "valid")
+        #expect(sentence(upsert, [ids(2), Bytes(zeros: 12), lengths, Bytes(zeros: 3)]) != "valid")
+
+        let retrieve = Body.retrieve(Retrieve(collection: "c"))
+        #expect(sentence(retrieve, [ids(4096)]) == "valid")
+        #expect(sentence(retrieve, [ids(4097)]) != "valid")
+        #expect(sentence(retrieve, [Bytes(zeros: 9)]) != "valid")
+    }
+
+    @Test func answersMustHoldWhatTheyCount() {
+        let cells = CellsAnswer(cellBytes: .max, count: .max, receipt: Receipt())
+        #expect(sentence(.cells(cells), [Bytes()]) != "valid")
+        let matches = Body.matches(MatchesAnswer(count: .max, receipt: Receipt()))
+        #expect(sentence(matches, [Bytes](repeating: Bytes(), count: 6)) != "valid")
+        #expect(sentence(.claimed(Claimed(count: .max)), [Bytes([0])]) != "valid")
+        #expect(sentence(.claimed(Claimed(count: 1)), [Bytes([0])]) == "valid")
+    }
+
+    @Test func listsSurviveTheWireAndRefuseNonsense() throws {
+        let payloads = [Bytes(utf8: "one"), Bytes(), Bytes(utf8: "three")]
+        let list = PayloadList(payloads)
+        #expect(try PayloadList(lengths: list.lengths, blob: list.blob, count: 3).items == payloads)
+        for lengths: [UInt32] in [[3, 0, 4], [3, 0, 6], [.max, 3, 6], [8, 0], [65_537, 0, 0]] {
+            #expect(throws: LociError.self) {
+                try PayloadList(lengths: Bytes(values: lengths), blob: list.blob, count: 3)
+            }
+        }
+
+        let targets: [[UInt16]] = [[1, 2, 65_535], [], Array(0..<16)]
+        let encoded = TargetList(targets).encoded
+        #expect(try TargetList(encoded: encoded, count: 3).items == targets)
+        for count in [0, 1, 2, 4, -1, .max] {
+            #expect(throws: LociError.self) { try TargetList(encoded: encoded, count: count) }
+        }
+        #expect(throws: LociError.self) {
+            try TargetList(encoded: Bytes([17] + [UInt8](repeating: 0, count: 34)), count: 1)
+        }
+    }
+}
