@@ -69,8 +69,8 @@ let package = Package(
         floor(
             "LociCluster",
             [
-                "LociBase", "LociModel", "LociKernels", "LociWire", "LociTiering", "LociSearch",
-                "LociText", "LociPlacement",
+                "LociBase", "LociModel", "LociKernels", "LociWire", "LociStorage", "LociTiering",
+                "LociSearch", "LociText", "LociPlacement",
             ]),
         // 4 driving
         floor(
@@ -86,7 +86,7 @@ let package = Package(
                 "LociCluster",
             ]),
         floor("LociClient", ["LociBase", "LociModel", "LociWire", "LociTransport"]),
-        floor("LociImport", ["LociBase", "LociModel", "CZlib"]),
+        floor("LociImport", ["LociBase", "LociModel", "LociText", "CZlib"]),
         // 5 programs
         program(
             "loci",

@@ -18,7 +18,8 @@ int loci_eventfd_signal(int descriptor) {
 int loci_eventfd_drain(int descriptor) {
     uint64_t count;
     for (;;) {
-        if (read(descriptor, &count, sizeof count) == (ssize_t)sizeof count || errno == EAGAIN) return 0;
+        const ssize_t got = read(descriptor, &count, sizeof count);
+        if (got == (ssize_t)sizeof count || errno == EAGAIN) return 0;
         if (errno != EINTR) return -1;
     }
 }

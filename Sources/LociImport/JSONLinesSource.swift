@@ -85,9 +85,9 @@ struct JSONLinesSource: PointSource {
         var vector: [Float]?
         var text: String?
         var payload: String?
-        guard scanner.take("{") else { throw notJSON() }
         var keys = Set<String>()
-        while !scanner.take("}") {
+        guard scanner.take("{") else { throw notJSON() }
+        repeat {
             guard let key = scanner.string(), scanner.take(":") else { throw notJSON() }
             guard keys.insert(key).inserted else {
                 throw wrong("has the key '\(key.prefix(64))' twice", advice: "Keep one.")
@@ -107,10 +107,8 @@ struct JSONLinesSource: PointSource {
                     "has the unknown key '\(key.prefix(64))'",
                     advice: "Put it into \"payload\"; known are id, vector, text and payload.")
             }
-            guard scanner.take(",") || scanner.text[scanner.position...].first == UInt8(ascii: "}")
-            else { throw notJSON() }
-        }
-        guard scanner.isAtEnd else { throw notJSON() }
+        } while scanner.take(",")
+        guard scanner.take("}"), scanner.isAtEnd else { throw notJSON() }
         return try point(id, vector, text, payload)
     }
 
@@ -143,7 +141,7 @@ struct JSONLinesSource: PointSource {
         _ value: Value?, _ key: String, _ expected: String
     ) throws(LociError) -> Value {
         guard let value else {
-            throw wrong("has no \(expected) as '\(key)'", advice: "Mend the line.")
+            throw wrong("does not have \(expected) as '\(key)'", advice: "Mend the line.")
         }
         return value
     }

@@ -30,42 +30,6 @@ public enum CoordinatorProcess {
     }
 }
 
-/// Opens the coordinator's metadata for a new start; the simulator does it by the same code.
-public enum CoordinatorRecovery {
-    static let metadataName = "metadata"
-
-    static func rarityName(_ space: UInt32) -> String { "rarity-\(space)" }
-
-    /// Reads the metadata, or makes it for a new cluster, and persists the next incarnation.
-    static func open(
-        _ store: MetadataStore, clusterID: UInt64, map: PartitionMap
-    ) throws -> (ClusterMetadata, [UInt32: Bytes]) {
-        var metadata =
-            try store.load(metadataName).map { (bytes) throws(LociError) in
-                try ClusterMetadata(encoded: bytes)
-            } ?? ClusterMetadata(clusterID: clusterID, map: map)
-        guard metadata.clusterID == clusterID else {
-            throw LociError(
-                .failedPrecondition, "The data folder belongs to another cluster.",
-                advice: "Check data-folder and id in the cluster file.")
-        }
-        guard metadata.map == map else {
-            throw LociError(
-                .failedPrecondition,
-                "The cluster was created with \(metadata.map.shards) shards and "
-                    + "\(metadata.map.partitions) partitions.",
-                advice: "Put these numbers into the cluster file, or choose a new data folder.")
-        }
-        metadata.incarnation += 1
-        try store.store(metadata.encoded, as: metadataName)
-        var rarity: [UInt32: Bytes] = [:]
-        for collection in metadata.catalog.collections where collection.isText {
-            rarity[collection.space] = try store.load(rarityName(collection.space))
-        }
-        return (metadata, rarity)
-    }
-}
-
 private final class CoordinatorDriver {
     private let logger: Logger
     private let context: TransportContext

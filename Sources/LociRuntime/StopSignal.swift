@@ -4,24 +4,28 @@ import LociTransport
 import Synchronization
 
 /// Turns SIGTERM and SIGINT into a flag that the deciding thread sees, and wakes it.
-final class StopSignal: Sendable {
-    private let isRequested = Atomic(false)
-    private let sources: [any DispatchSourceSignal & Sendable]
+final class StopSignal {
+    private final class Flag: Sendable {
+        let isSet = Atomic(false)
+    }
+
+    private let flag = Flag()
+    private let sources: [any DispatchSourceSignal]
 
     init(waking wakeUp: WakeUp) {
         let queue = DispatchQueue(label: "loci.signals")
         sources = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
+            _ = signal(number, SIG_IGN)
             return DispatchSource.makeSignalSource(signal: number, queue: queue)
         }
         for source in sources {
-            source.setEventHandler { [unowned self] in
-                self.isRequested.store(true, ordering: .releasing)
+            source.setEventHandler { [flag] in
+                flag.isSet.store(true, ordering: .releasing)
                 wakeUp.signal()
             }
             source.resume()
         }
     }
 
-    var isSet: Bool { isRequested.load(ordering: .acquiring) }
+    var isSet: Bool { flag.isSet.load(ordering: .acquiring) }
 }

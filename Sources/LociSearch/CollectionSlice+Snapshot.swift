@@ -33,10 +33,10 @@ extension CollectionSlice {
     }
 
     public init(
-        _ definition: CollectionDefinition, partition: PartitionIndex,
+        _ definition: CollectionDefinition, partition: PartitionIndex, tuning: SearchTuning,
         from reader: inout ByteReader
     ) throws(TruncatedBytes) {
-        self.init(definition, partition: partition)
+        self.init(definition, partition: partition, tuning: tuning)
         directory = try Directory(from: &reader)
         journal = try LocationJournal(from: &reader)
         nextLocation = try reader.read()
@@ -67,7 +67,7 @@ extension CollectionSlice {
         guard centroid.count == definition.dimension, posting.ids.count == posting.isLive.count
         else { throw TruncatedBytes(position: reader.position) }
         postings[location] = posting
-        if posting.liveCount > Self.splitAbove { overfull.insert(location) }
+        if posting.liveCount > tuning.splitAbove { overfull.insert(location) }
         locations.insert(key(location), generation: generation, centroid: centroid)
     }
 }

@@ -32,7 +32,7 @@ public struct CollectionSlice: Sendable {
     public internal(set) var locations: LocationIndex
     public internal(set) var journal = LocationJournal()
     public internal(set) var primaryCount = 0
-    /// Hard locations whose postings have grown above `splitAbove`.
+    /// Hard locations whose postings have grown above the tuning's `splitAbove`.
     public internal(set) var overfull: Set<LocationID> = []
     private var sortedIDs: [PointID]?
     var nextLocation: LocationID = 0
@@ -42,12 +42,14 @@ public struct CollectionSlice: Sendable {
     var payloadEnd: UInt64 = 0
     let geometry: PostingGeometry
 
-    /// A posting with more points is split.
-    public static let splitAbove = 128
+    let tuning: SearchTuning
 
-    public init(_ definition: CollectionDefinition, partition: PartitionIndex) {
+    public init(
+        _ definition: CollectionDefinition, partition: PartitionIndex, tuning: SearchTuning
+    ) {
         self.definition = definition
         self.partition = partition
+        self.tuning = tuning
         locations = LocationIndex(dimension: definition.dimension)
         geometry = PostingGeometry(definition, partition: partition)
     }
@@ -87,7 +89,7 @@ public struct CollectionSlice: Sendable {
         }
         let location = home(of: vector.values(Float.self))
         let slot = postings[location]!.take(id)
-        if postings[location]!.liveCount > Self.splitAbove { overfull.insert(location) }
+        if postings[location]!.liveCount > tuning.splitAbove { overfull.insert(location) }
         writes.append(geometry.write(vector, extent: postings[location]!.extent, slot: slot))
         points[id] = PointRecord(
             version: version, location: location, slot: Int32(slot), isPrimary: isPrimary,
@@ -262,14 +264,17 @@ public struct LocationSplit: Equatable, Sendable {
     }
 
     /// Cuts a posting's live rows into balanced parts.
-    public init(location: LocationID, ids: [PointID], vectors: [Bytes], dimension: Int) {
+    public init(
+        location: LocationID, ids: [PointID], vectors: [Bytes], dimension: Int,
+        tuning: SearchTuning
+    ) {
         self.location = location
         var rows: [Float] = []
         rows.reserveCapacity(vectors.count * dimension)
         for vector in vectors { rows += vector.values(Float.self) }
         var bisection = BalancedBisection(
             rows: rows, dimension: dimension, seed: UInt64(location))
-        let parts = max(2, (ids.count + CollectionSlice.splitAbove - 1) / CollectionSlice.splitAbove)
+        let parts = max(2, (ids.count + tuning.splitAbove - 1) / tuning.splitAbove)
         children = bisection.split(into: parts).filter { !$0.isEmpty }.map { members in
             Child(
                 centroid: bisection.mean(of: members), ids: members.map { ids[$0] },

@@ -1,12 +1,12 @@
 public import LociBase
 public import LociModel
 
-/// All that one shard stores, in one folder: per partition a log, checkpoints, and pages in segments.
-/// Methods may be called from any thread that is allowed to wait for a disk.
+/// All that one shard stores, in one folder: per partition a log, checkpoints, and pages in
+/// segments. Methods may be called from any thread that is allowed to wait for a disk.
 ///
-/// What is acknowledged survives a kill -9 and a loss of power at any instant: records are in the log
-/// before `append` returns; pages are written afterwards, unsynced, and written again from the log in
-/// recovery, until a checkpoint makes them durable.
+/// What is acknowledged survives a kill -9 and a loss of power at any instant: records are in the
+/// log before `append` returns; pages are written afterwards, unsynced, and written again from the
+/// log in recovery, until a checkpoint makes them durable.
 public final class SliceStore: Sendable {
     /// Largest record.
     public static let recordBytes = 32 << 20
@@ -30,8 +30,8 @@ public final class SliceStore: Sendable {
     }
 
     /// Opens a shard's folder, and creates what is missing.
-    /// - Throws: `locked` if another process has it open; `foreign` if it belongs to another cluster or
-    ///   shard, or was written by another version; `corrupt` if its identity is damaged.
+    /// - Throws: `locked` if another process has it open; `foreign` if it belongs to another
+    ///   cluster or shard, or was written by another version; `corrupt` if its identity is damaged.
     public static func open(
         folder: String, fileSystem: any StorageFileSystem, identity: SliceIdentity,
         partitions: [PartitionIndex]
@@ -58,16 +58,16 @@ public final class SliceStore: Sendable {
         return SliceStore(incarnation: incarnation, partitions: stores, fileSystem: fileSystem)
     }
 
-    /// Reads back what a partition holds; to be called once, before anything else is done with it. A
-    /// torn tail of the log is cut.
+    /// Reads back what a partition holds; to be called once, before anything else is done with it.
+    /// A torn tail of the log is cut.
     /// - Throws: `corrupt` if something that was durable is damaged; nothing is changed then.
     public func recover(_ partition: PartitionIndex) throws(StorageError) -> RecoveredPartition {
         try store(partition).recover()
     }
 
-    /// Appends records of up to `recordBytes` in one write and one sync; they are durable on return.
-    /// After `noSpace` nothing is changed and the partition stays usable; after any other error it
-    /// refuses everything, and only recovery knows which records became durable.
+    /// Appends records of up to `recordBytes` in one write and one sync; they are durable on
+    /// return. After `noSpace` nothing is changed and the partition stays usable; after any other
+    /// error it refuses everything, and only recovery knows which records became durable.
     /// - Returns: The LSN after the last record.
     public func append(
         _ records: [Bytes], to partition: PartitionIndex
@@ -97,9 +97,9 @@ public final class SliceStore: Sendable {
         try store(partition).discard(pages, of: space, pageBytes: pageBytes)
     }
 
-    /// Makes the pages durable, saves a snapshot of the state, and lets go of the log before it. The
-    /// caller guarantees that every `write` and `discard` for records below `lsn` has returned, and that
-    /// the snapshot is the state after just these records.
+    /// Makes the pages durable, saves a snapshot of the state, and lets go of the log before it.
+    /// The caller guarantees that every `write` and `discard` for records below `lsn` has returned,
+    /// and that the snapshot is the state after just these records.
     /// - Returns: Bytes of records that remain in the log for recovery.
     public func checkpoint(
         _ partition: PartitionIndex, at lsn: LSN, snapshot: Bytes

@@ -52,7 +52,8 @@ public enum StorageError: Error, Equatable, Sendable {
         case .fault(let path):
             LociError(
                 .dataLoss, "A page of \(path) cannot be read.",
-                advice: "Look for disk errors in the kernel's log; the file may have been cut short.")
+                advice:
+                    "Look for disk errors in the kernel's log; the file may have been cut short.")
         }
     }
 

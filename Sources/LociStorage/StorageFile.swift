@@ -1,7 +1,7 @@
 public import LociBase
 
-/// One open file. All methods may be called from any thread. The file closes when the last reference
-/// to it goes; data that was not synced by then is in the hands of the kernel.
+/// One open file. All methods may be called from any thread. The file closes when the last
+/// reference to it goes; data that was not synced by then is in the hands of the kernel.
 public protocol StorageFile: AnyObject, Sendable {
     /// Bytes from the start to the end, holes included.
     func size() throws(StorageError) -> UInt64
@@ -9,8 +9,8 @@ public protocol StorageFile: AnyObject, Sendable {
     /// Exactly `count` bytes; `corrupt` if the file ends before them.
     func read(at offset: UInt64, count: Int) throws(StorageError) -> Bytes
 
-    /// All bytes or an error; after an error any part of them may have been written. Extends the file
-    /// where it ends before. Durable only after `sync`.
+    /// All bytes or an error; after an error any part of them may have been written. Extends the
+    /// file where it ends before. Durable only after `sync`.
     func write(_ bytes: Bytes, at offset: UInt64) throws(StorageError)
 
     /// Cuts the file, or extends it by zeros that take no space. Durable only after `sync`.

@@ -1,15 +1,16 @@
-/// The files and folders that storage is built on. Paths are separated by `/`; `rename` stays within
-/// one folder. Names that are created, renamed or removed are durable only after `syncFolder`, data in
-/// files only after `StorageFile.sync`.
+/// The files and folders that storage is built on. Paths are separated by `/`; `rename` stays
+/// within one folder. Names that are created, renamed or removed are durable only after
+/// `syncFolder`, data in files only after `StorageFile.sync`.
 public protocol StorageFileSystem: Sendable {
-    /// Creates the folder and its missing parents, mode 0700, durable on return. One that is there is
-    /// no error.
+    /// Creates the folder and its missing parents, mode 0700, durable on return. One that is there
+    /// is no error.
     func createFolder(_ path: String) throws(StorageError)
 
     /// Names of the files and folders in a folder, sorted; none if it is absent.
     func list(_ folder: String) throws(StorageError) -> [String]
 
-    /// Opens a file for reading and writing. `io` with ENOENT if it is absent and not to be created.
+    /// Opens a file for reading and writing. `io` with ENOENT if it is absent and not to be
+    /// created.
     func open(_ path: String, create: Bool) throws(StorageError) -> any StorageFile
 
     /// Opens a segment: a sparse file of exactly `size` bytes, read at random in pages. One that is
@@ -33,7 +34,8 @@ public protocol StorageFileSystem: Sendable {
     /// Makes names in the folder durable. A failure is final, as with `StorageFile.sync`.
     func syncFolder(_ path: String) throws(StorageError)
 
-    /// Locks a folder against other processes. The lock is held while a copy of this file system lives,
-    /// at the longest until the process ends, however it ends. `locked` if somebody else holds it.
+    /// Locks a folder against other processes. The lock is held while a copy of this file system
+    /// lives, at the longest until the process ends, however it ends. `locked` if somebody else
+    /// holds it.
     func lock(_ folder: String) throws(StorageError)
 }

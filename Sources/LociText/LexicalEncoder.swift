@@ -41,11 +41,15 @@ public struct LexicalEncoder: Sendable {
     }
 
     /// The code of a text, of length 1; zero only if the text has no letter and no digit.
+    /// - Parameter isQuery: rarity counts by its root in a question, since in what it is compared
+    ///   with it counts in full: measured, that finds more than full rarity on both sides.
     public func encode(_ text: String, isQuery: Bool) -> [Float] {
         var code = [Float](repeating: 0, count: Self.dimension)
         TextFeatures(text).forEach { hash, occurrences in
             let dampened = occurrences == 1 ? 1 : 1 + logf(Float(occurrences))
-            Self.add(hash, weight: dampened * rarity(of: hash), to: &code)
+            let rarity = rarity(of: hash)
+            let emphasis = isQuery ? rarity.squareRoot() : rarity
+            Self.add(hash, weight: dampened * emphasis, to: &code)
         }
         let norm = code.reduce(0) { $0 + $1 * $1 }.squareRoot()
         if norm > 0 { for index in code.indices { code[index] /= norm } }

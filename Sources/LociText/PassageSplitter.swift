@@ -11,7 +11,7 @@ public struct PassageSplitter: Sendable {
     public static let targetLength = 600
     /// No passage is longer, in Unicode scalars.
     public static let maximumLength = 1200
-    /// A piece shorter than this is not left alone when its neighbour has room for it.
+    /// What is shorter, such as a title, does not stand alone when what follows has room for it.
     static let minimumLength = 120
 
     public init() {}
@@ -88,7 +88,7 @@ private struct PassageBuilder {
         guard !paragraph.text.isEmpty else { return }
         let together = gathered.length + 2 + paragraph.length
         let isShort =
-            min(gathered.length, paragraph.length) < PassageSplitter.minimumLength
+            gathered.length < PassageSplitter.minimumLength
             && together <= PassageSplitter.maximumLength
         if together > PassageSplitter.targetLength && !isShort { flush() }
         gathered.append(

@@ -7,13 +7,14 @@ import LociBase
 struct TextFeatures {
     /// Sorted; a feature that occurs n times stands there n times.
     private(set) var hashes: [UInt64] = []
-    /// The word that is being read, between two boundary marks.
+    /// The word that is being read behind a boundary mark; of ideographs the last one.
     private var word: [UInt32] = [boundary]
 
     /// Lengths of runs, boundary marks included.
     private static let runLengths = 3...5
-    /// Where words have no spaces between them, single characters tell much already.
-    private static let ideographicRunLengths = 1...3
+    /// From here on scripts stand without spaces between words: there, single characters and pairs
+    /// of them count as words.
+    private static let firstIdeograph: UInt32 = 0x2E80
     /// Scalars of a word beyond this are not looked at: what is longer is no word of a language.
     private static let longestWord = 64
     private static let boundary: UInt32 = 0
@@ -55,23 +56,32 @@ struct TextFeatures {
     }
 
     private mutating func append(_ value: UInt32) {
-        if word.count <= Self.longestWord { word.append(value) }
+        if word.count > 1, (word[1] < Self.firstIdeograph) != (value < Self.firstIdeograph) {
+            closeWord()
+        }
+        if value >= Self.firstIdeograph {
+            hashes.append(Self.hash([value], seed: 1) | 1)
+            if word.count > 1 { hashes.append(Self.hash([word[1], value], seed: 1) | 1) }
+            word = [Self.boundary, value]
+        } else if word.count <= Self.longestWord {
+            word.append(value)
+        }
     }
 
     private mutating func closeWord() {
-        guard word.count > 1 else { return }
+        defer {
+            word.removeAll(keepingCapacity: true)
+            word.append(Self.boundary)
+        }
+        guard word.count > 1, word[1] < Self.firstIdeograph else { return }
         hashes.append(Self.hash(word[1...], seed: 1) | 1)
         word.append(Self.boundary)
-        let lengths = word.contains { $0 >= 0x2E80 } ? Self.ideographicRunLengths : Self.runLengths
-        for length in lengths where length < word.count {
-            let margin = length == 1 ? 1 : 0
-            for start in margin...(word.count - length - margin) {
+        for length in Self.runLengths where length < word.count {
+            for start in 0...(word.count - length) {
                 let run = word[start..<(start + length)]
                 hashes.append(Self.hash(run, seed: UInt64(length) << 32) & ~1)
             }
         }
-        word.removeAll(keepingCapacity: true)
-        word.append(Self.boundary)
     }
 
     private static func hash(_ scalars: ArraySlice<UInt32>, seed: UInt64) -> UInt64 {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import LociBase
 import LociModel
 import LociRuntime
@@ -18,7 +17,7 @@ struct CoordinatorCommand: ParsableCommand {
         do throws(LociError) {
             try CoordinatorProcess.run(try ClusterConfiguration.load(path: config))
         } catch {
-            exit(reporting: error)
+            endProcess(reporting: error)
         }
     }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import LociBase
 import LociModel
 import LociRuntime
@@ -21,7 +20,7 @@ struct ShardCommand: ParsableCommand {
         do throws(LociError) {
             try ShardProcess.run(try ClusterConfiguration.load(path: config), shard: shard)
         } catch {
-            exit(reporting: error)
+            endProcess(reporting: error)
         }
     }
 }

@@ -48,8 +48,8 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measures reads, writes and queries of a cluster under load.",
         discussion: """
-            Closed loop: every client process sends its next request when an answer is there. Latency
-            is measured at the client, around the whole request.
+            Closed loop: every client process sends its next request when an answer is there.
+            Latency is measured at the client, around the whole request.
             """,
         subcommands: [BenchRead.self, BenchWrite.self, BenchQuery.self])
 }

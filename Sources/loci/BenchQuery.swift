@@ -104,7 +104,7 @@ private struct QueryWorkload: BenchWorkload {
             answer.bulk[0].count == Int(matches.count) * 8
         else { return false }
         result.units += 1
-        result.hash ^= answer.bulk[0].checksum(seed: UInt64(tag))
+        result.hash &+= answer.bulk[0].checksum(seed: UInt64(tag))
         result.count(matches.receipt)
         if matches.isDegraded, matches.receipt.isComplete { result.partials += 1 }
         if !truth.isEmpty {

@@ -123,7 +123,7 @@ private struct ReadWorkload: BenchWorkload {
             answer.bulk[0].count == rows * cellBytes
         else { return false }
         result.units += UInt64(rows)
-        result.hash ^= answer.bulk[0].checksum()
+        result.hash &+= answer.bulk[0].checksum()
         result.count(cells.receipt)
         return true
     }
@@ -147,7 +147,7 @@ private struct WriteWorkload: BenchWorkload {
     func judge(_ answer: Message, tag: Int, into result: inout BenchResult) -> Bool {
         guard case .acknowledged(let done) = answer.body else { return false }
         result.units += done.count
-        result.hash ^= mix64(done.count)
+        result.hash &+= mix64(done.count)
         result.count(done.receipt)
         return true
     }

@@ -33,7 +33,7 @@ struct BenchResult: Codable {
     var pagesTouched: UInt64 = 0
     var pagesResident: UInt64 = 0
     var bytesRead: UInt64 = 0
-    /// XOR of the answers' hashes, so that nothing can be left out unseen.
+    /// Sum of the answers' hashes, so that nothing can be left out unseen.
     var hash: UInt64 = 0
     var seconds: Double = 0
     /// Processor time of the client.
@@ -68,7 +68,7 @@ struct BenchResult: Codable {
         pagesTouched += other.pagesTouched
         pagesResident += other.pagesResident
         bytesRead += other.bytesRead
-        hash ^= other.hash
+        hash &+= other.hash
         seconds = max(seconds, other.seconds)
         clientSeconds += other.clientSeconds
         unitsPerSecond += other.unitsPerSecond

@@ -44,7 +44,7 @@ enum CellSelection {
             guard bytes.count % 8 == 0, !bytes.isEmpty else {
                 throw LociError(
                     .invalidArgument,
-                    "\(text.dropFirst()) holds \(bytes.count) bytes, and cells are numbers of 8 bytes.",
+                    "\(text.dropFirst()) holds \(bytes.count) bytes; cells are numbers of 8 bytes.",
                     advice: "Write them little-endian, one after the other.")
             }
             return bytes.values(UInt64.self).map { UInt64(littleEndian: $0) }

@@ -63,7 +63,7 @@ struct FieldCreate: AsyncParsableCommand {
             try Terminal.printJSON(FieldReport(created))
         } else {
             print(
-                "Created field '\(field)': \(Show.count(created.cellCount)) cells of "
+                "Created field '\(field)': \(Show.amount(created.cellCount, "cell")) of "
                     + "\(created.cellBytes) bytes."
             )
         }

@@ -89,7 +89,7 @@ struct ImportCommand: AsyncParsableCommand {
                     receipt: ReceiptReport(run.receipt)))
         } else {
             print(
-                "Imported \(Show.count(rows)) rows into '\(collection)' in "
+                "Imported \(Show.amount(rows, "row")) into '\(collection)' in "
                     + "\(Show.decimal(seconds, places: 1)) s: \(Show.count(UInt64(rate))) rows/s.")
         }
     }

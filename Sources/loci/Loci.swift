@@ -26,13 +26,23 @@ struct Loci: AsyncParsableCommand {
     private static let usage: Int32 = 2
 
     static func main() async {
+        let command: any ParsableCommand
         do {
-            var command = try parseAsRoot()
+            command = try parseAsRoot()
+        } catch {
+            leave(error)
+        }
+        do {
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
+                var command = command
                 try command.run()
             }
+        } catch let error as ValidationError {
+            // Found only after parsing: the parser no longer knows which command's usage to show.
+            Terminal.note(error.message)
+            Foundation.exit(usage)
         } catch let error as LociError {
             Terminal.complain(error)
             Foundation.exit(failed)

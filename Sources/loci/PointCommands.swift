@@ -102,7 +102,7 @@ struct DeleteCommand: AsyncParsableCommand {
             try Terminal.printJSON(
                 CountReport(count: outcome.count, receipt: ReceiptReport(outcome.receipt)))
         } else {
-            print("Deleted \(Show.count(outcome.count)) points of '\(collection)'.")
+            print("Deleted \(Show.amount(outcome.count, "point")) of '\(collection)'.")
             if explanation.explain { outcome.receipt.printTable() }
         }
         if outcome.isDegraded { try Terminal.leavePartial(outcome.receipt) }

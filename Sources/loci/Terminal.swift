@@ -79,6 +79,11 @@ enum Show {
         return String(result.reversed())
     }
 
+    /// `1 cell`, `12,345 cells`.
+    static func amount(_ value: some BinaryInteger, _ unit: String) -> String {
+        "\(count(value)) \(unit)\(value == 1 ? "" : "s")"
+    }
+
     static func bytes(_ value: UInt64) -> String {
         let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
         var size = Double(value)

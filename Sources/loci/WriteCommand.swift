@@ -55,7 +55,7 @@ struct WriteCommand: AsyncParsableCommand {
         guard !overflow, UInt64(bytes.count) == size else {
             throw LociError(
                 .invalidArgument,
-                "\(selection.count) cells of \(definition.cellBytes) bytes do not take "
+                "\(Show.amount(selection.count, "cell")) of \(definition.cellBytes) bytes do not take "
                     + "\(bytes.count) bytes.",
                 advice: "Give exactly the bytes that fill the cells.")
         }
@@ -65,7 +65,7 @@ struct WriteCommand: AsyncParsableCommand {
                 WriteReport(
                     field: field, written: outcome.count, receipt: ReceiptReport(outcome.receipt)))
         } else {
-            print("Wrote \(Show.count(outcome.count)) cells of '\(field)'.")
+            print("Wrote \(Show.amount(outcome.count, "cell")) of '\(field)'.")
             if explanation.explain { outcome.receipt.printTable() }
         }
         if outcome.isDegraded { try Terminal.leavePartial(outcome.receipt) }

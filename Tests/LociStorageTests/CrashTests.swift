@@ -8,7 +8,7 @@ import Testing
 struct CrashTests {
     @Test("Loss of power, kills and failing disks at random moments")
     func randomLives() throws {
-        for seed in UInt64(0)..<250 {
+        for seed in UInt64(0)..<100 {
             do {
                 try live(seed: seed)
             } catch {

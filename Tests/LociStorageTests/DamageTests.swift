@@ -12,7 +12,7 @@ struct DamageTests {
         let model = SliceModel()
         try model.open()
         for round in 0..<4 {
-            for _ in 0..<(round == 3 ? 12 : 4) {
+            for _ in 0..<(round == 3 ? 80 : 4) {
                 try model.append((0..<3).map { _ in Edit(using: &random) })
             }
             if round < 3 { try model.checkpoint() }
@@ -64,7 +64,8 @@ struct DamageTests {
             }
             // What is torn and what is damaged looks alike only in the last append.
             #expect(found >= model.acknowledged.count - model.lastBatch, "\(path) at \(position)")
-            #expect(!path.hasSuffix("identity") && !path.contains("snapshot"), "\(path) at \(position)")
+            #expect(
+                !path.hasSuffix("identity") && !path.contains("snapshot"), "\(path) at \(position)")
         }
         // All but the last log file are followed by another; each flip there must be refused.
         let logs = files.filter { $0.hasSuffix(".log") }.sorted()

@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Every file system keeps the same promises")
 struct FileSystemConformanceTests {
-    @Test("What is written is read back, over holes and block borders", arguments: FileSystemKind.allCases)
+    @Test(
+        "What is written is read back, over holes and block borders",
+        arguments: FileSystemKind.allCases)
     func readsBack(kind: FileSystemKind) throws {
         let scratch = Scratch(kind)
         let file = try scratch.fileSystem.open(scratch.path("a"), create: true)
@@ -31,7 +33,8 @@ struct FileSystemConformanceTests {
         #expect(throws: StorageError.self) { try file.read(at: 50, count: 51) }
     }
 
-    @Test("Cut bytes do not come back when the file grows again", arguments: FileSystemKind.allCases)
+    @Test(
+        "Cut bytes do not come back when the file grows again", arguments: FileSystemKind.allCases)
     func cuts(kind: FileSystemKind) throws {
         let scratch = Scratch(kind)
         let file = try scratch.fileSystem.open(scratch.path("a"), create: true)
@@ -61,7 +64,8 @@ struct FileSystemConformanceTests {
         let scratch = Scratch(kind)
         let fileSystem = scratch.fileSystem
         #expect(try fileSystem.list(scratch.path("nothing")) == [])
-        #expect(throws: StorageError.io(operation: "open", path: scratch.path("x"), errno: ENOENT)) {
+        #expect(throws: StorageError.io(operation: "open", path: scratch.path("x"), errno: ENOENT))
+        {
             try fileSystem.open(scratch.path("x"), create: false)
         }
         #expect(throws: StorageError.self) {
@@ -74,7 +78,9 @@ struct FileSystemConformanceTests {
         }
         #expect(try fileSystem.list(scratch.folder) == ["a", "b", "p"])
         try fileSystem.rename(scratch.path("b"), to: scratch.path("a"))
-        #expect(try fileSystem.open(scratch.path("a"), create: false).read(at: 0, count: 1).string == "b")
+        #expect(
+            try fileSystem.open(scratch.path("a"), create: false).read(at: 0, count: 1).string
+                == "b")
         #expect(!fileSystem.exists(scratch.path("b")))
         #expect(throws: StorageError.self) {
             try fileSystem.rename(scratch.path("b"), to: scratch.path("a"))
@@ -87,7 +93,9 @@ struct FileSystemConformanceTests {
         try fileSystem.syncFolder(scratch.folder)
     }
 
-    @Test("A segment has its full size at once and costs what was written", arguments: FileSystemKind.allCases)
+    @Test(
+        "A segment has its full size at once and costs what was written",
+        arguments: FileSystemKind.allCases)
     func segments(kind: FileSystemKind) throws {
         let scratch = Scratch(kind)
         let size: UInt64 = 64 << 30

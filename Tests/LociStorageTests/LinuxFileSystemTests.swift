@@ -20,7 +20,9 @@ struct LinuxFileSystemTests {
         #expect(throws: StorageError.fault(path: path)) { try segment.read(at: 8192, count: 4096) }
         #expect(throws: StorageError.fault(path: path)) { try segment.read(at: 0, count: 16384) }
         #expect(try segment.read(at: 0, count: 4096) == pattern(8192, seed: 1).slice(0..<4096))
-        #expect(throws: StorageError.corrupt(path: path, what: "it has 4096 bytes instead of 1048576")) {
+        #expect(
+            throws: StorageError.corrupt(path: path, what: "it has 4096 bytes instead of 1048576")
+        ) {
             try scratch.fileSystem.openPaged(path, size: size, create: true)
         }
     }
@@ -54,11 +56,14 @@ struct LinuxFileSystemTests {
             _ = try store.recover(0)
             return store
         }
-        func address(_ page: UInt64) -> PageAddress { PageAddress(space: 1, partition: 0, page: page) }
+        func address(_ page: UInt64) -> PageAddress {
+            PageAddress(space: 1, partition: 0, page: page)
+        }
         do {
             let store = try open()
             for page in touched {
-                try store.write(pattern(264, seed: page), at: 512, of: address(page), pageBytes: 16384)
+                try store.write(
+                    pattern(264, seed: page), at: 512, of: address(page), pageBytes: 16384)
             }
             let end = try store.append([Bytes(zeros: 1)], to: 0)
             _ = try store.checkpoint(0, at: end, snapshot: Bytes())
@@ -83,12 +88,15 @@ struct LinuxFileSystemTests {
     @Test("Errors name what to do")
     func sentences() throws {
         let scratch = Scratch(.linux)
-        try scratch.fileSystem.open(scratch.path("file"), create: true).write(Bytes(zeros: 1), at: 0)
+        try scratch.fileSystem.open(scratch.path("file"), create: true).write(
+            Bytes(zeros: 1), at: 0)
         #expect(throws: StorageError.self) {
             try scratch.fileSystem.createFolder(scratch.path("file/inside"))
         }
         #expect(StorageError.noSpace(path: "x").sentence.code == .resourceExhausted)
-        #expect(StorageError.io(operation: "open", path: "x", errno: EACCES).sentence.code == .failedPrecondition)
+        #expect(
+            StorageError.io(operation: "open", path: "x", errno: EACCES).sentence.code
+                == .failedPrecondition)
         #expect(StorageError.corrupt(path: "x", what: "y").sentence.code == .dataLoss)
         #expect(!StorageError.io(operation: "fdatasync", path: "x", errno: ENOSPC).isOutOfSpace)
     }

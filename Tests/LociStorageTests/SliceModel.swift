@@ -8,6 +8,7 @@ import Testing
 struct Edit: Equatable {
     var page: UInt64
     var offset: UInt16
+    /// A multiple of 8.
     var count: UInt16
     var seed: UInt64
     var padding: UInt32 = 0
@@ -19,13 +20,13 @@ struct Edit: Equatable {
         let far = Layout.segmentBytes / UInt64(Self.pageBytes)
         page = UInt64(random.below(6)) + (random.chance(0.3) ? far * UInt64(random.below(3)) : 0)
         offset = UInt16(random.below(4000))
-        count = UInt16(1 + random.below(Self.pageBytes - Int(offset)))
+        count = UInt16(random.below((Self.pageBytes - Int(offset)) / 8)) * 8 + 8
         seed = random.next()
         padding = random.chance(0.2) ? UInt32(random.below(3000)) : 0
     }
 
     var address: PageAddress { PageAddress(space: 7, partition: Self.partition, page: page) }
-    var bytes: Bytes { Bytes((0..<Int(count)).map { UInt8(truncatingIfNeeded: mix64(seed &+ UInt64($0))) }) }
+    var bytes: Bytes { Bytes(values: [UInt64](repeating: seed, count: Int(count) / 8)) }
 
     var record: Bytes {
         var writer = ByteWriter()
@@ -48,6 +49,8 @@ final class SliceModel {
     private(set) var unwritten: [Edit] = []
     private(set) var lastBatch = 0
     private var store: SliceStore?
+    /// Whether a call met an error that is final.
+    private var isFailed = false
     private var end: LSN = 0
     private var lastIncarnation: UInt64 = 0
 
@@ -70,6 +73,7 @@ final class SliceModel {
         try #require(total >= acknowledged.count, "an acknowledged record is lost")
         acknowledged = Array((acknowledged + doubtful).prefix(total))
         doubtful = []
+        isFailed = false
         unwritten = Array(acknowledged[folded...])
         end = recovered.end
         self.store = store
@@ -107,11 +111,12 @@ final class SliceModel {
     }
 
     func append(_ edits: [Edit]) throws {
-        doubtful = edits
+        if !isFailed { doubtful = edits }
         do {
             end = try store!.append(edits.map(\.record), to: Edit.partition)
         } catch {
-            if error.isOutOfSpace { doubtful = [] }
+            if error.isOutOfSpace && !isFailed { doubtful = [] }
+            isFailed = isFailed || !error.isOutOfSpace
             throw error
         }
         doubtful = []

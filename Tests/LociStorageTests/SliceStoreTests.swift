@@ -6,7 +6,9 @@ import Testing
 
 @Suite("A slice keeps pages and records")
 struct SliceStoreTests {
-    private func open(_ scratch: Scratch, _ partitions: [PartitionIndex] = [0, 1]) throws -> SliceStore {
+    private func open(_ scratch: Scratch, _ partitions: [PartitionIndex] = [0, 1]) throws
+        -> SliceStore
+    {
         try SliceStore.open(
             folder: scratch.path("slice"), fileSystem: scratch.fileSystem, identity: testIdentity,
             partitions: partitions)
@@ -16,14 +18,17 @@ struct SliceStoreTests {
         PageAddress(space: 4, partition: partition, page: page)
     }
 
-    @Test("Records come back in order after a kill, from the checkpoint on", arguments: FileSystemKind.allCases)
+    @Test(
+        "Records come back in order after a kill, from the checkpoint on",
+        arguments: FileSystemKind.allCases)
     func recovers(kind: FileSystemKind) throws {
         let scratch = Scratch(kind)
         var ends: [LSN] = []
         do {
             let store = try open(scratch)
             let fresh = try store.recover(0)
-            #expect(fresh.snapshot == nil && fresh.records.isEmpty && fresh.snapshotLSN == fresh.end)
+            #expect(
+                fresh.snapshot == nil && fresh.records.isEmpty && fresh.snapshotLSN == fresh.end)
             ends.append(try store.append([Bytes(utf8: "one"), Bytes(), Bytes(utf8: "two")], to: 0))
             ends.append(try store.append([pattern(300_000, seed: 1)], to: 0))
             #expect(store.logBytes(0) == ends[1] - fresh.end)
@@ -35,7 +40,10 @@ struct SliceStoreTests {
             #expect(store.incarnation == 2)
             let found = try store.recover(0)
             #expect(found.end == ends[1])
-            #expect(found.records.map(\.payload) == [Bytes(utf8: "one"), Bytes(), Bytes(utf8: "two"), pattern(300_000, seed: 1)])
+            #expect(
+                found.records.map(\.payload) == [
+                    Bytes(utf8: "one"), Bytes(), Bytes(utf8: "two"), pattern(300_000, seed: 1),
+                ])
             #expect(found.records[2].end == ends[0])
             let remaining = try store.checkpoint(0, at: ends[0], snapshot: Bytes(utf8: "state"))
             #expect(remaining == ends[1] - ends[0])
@@ -122,7 +130,8 @@ struct SliceStoreTests {
             largest = max(largest, try fileSystem.list("/data/partition-0/log").count)
         }
         #expect(largest <= 3)
-        #expect(try fileSystem.list("/data/partition-0").filter { $0.hasPrefix("snapshot") }.count == 1)
+        #expect(
+            try fileSystem.list("/data/partition-0").filter { $0.hasPrefix("snapshot") }.count == 1)
         #expect(fileSystem.usedBytes < 100_000)
     }
 
@@ -138,7 +147,8 @@ struct SliceStoreTests {
             for worker in UInt64(0)..<4 {
                 group.addTask {
                     for round in UInt64(0)..<20 {
-                        let place = PageAddress(space: 4, partition: 0, page: round % 5 * perSegment + worker)
+                        let place = PageAddress(
+                            space: 4, partition: 0, page: round % 5 * perSegment + worker)
                         let bytes = pattern(4096, seed: worker << 32 | round)
                         try store.write(bytes, at: 0, of: place, pageBytes: 4096)
                         #expect(try store.readPage(place, pageBytes: 4096) == bytes)

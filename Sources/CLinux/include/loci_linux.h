@@ -20,8 +20,8 @@ void loci_install_fault_guard(void);
 /// fault guard must be installed.
 int loci_guarded_copy(void *target, const void *source, size_t count);
 
-/// Gives a range of a file back to the file system; it reads as zeros and the size stays. Returns 0,
-/// or -1 and errno.
+/// Gives a range of a file back to the file system; it reads as zeros and the size stays. Returns
+/// 0, or -1 and errno.
 int loci_fallocate_punch(int descriptor, uint64_t offset, uint64_t length);
 /// Maps `length` bytes of a file from its start, shared and read-only, for accesses at random (no
 /// read-ahead). Returns NULL and errno on failure. Undone by munmap.

@@ -60,26 +60,12 @@ struct CollectionState: Sendable {
     }
 }
 
-/// How queries are addressed and points placed. Measured on MNIST and on synthetic clusters; the
-/// figures are in docs/benchmarks.md.
-enum SearchPolicy {
-    /// Hard locations that a query activates at most, when it does not say.
-    static let probes = 24
-    /// A query activates hard locations within `1 + epsilon` of the nearest one's squared distance.
-    static let probeEpsilon: Float = 0.6
-    /// Partitions that may hold a copy of a point.
-    static let copies = 2
-    /// A point gets a copy in a second partition whose nearest hard location is within this of the
-    /// nearest of all, in squared distance.
-    static let copyEpsilon: Float = 0.1
-    /// Points after which hard locations are learned over the whole collection.
-    static let learnAfter: UInt64 = 2048
+/// When hard locations are learned.
+enum LearningPolicy {
     /// They are learned anew when the fullest partition has this many times its share ...
     static let imbalance = 2.0
     /// ... and the collection has grown by this factor since.
-    static let relearnGrowth: UInt64 = 8
-    /// Points moved to a newer generation at a time.
-    static let moveBatch: UInt32 = 128
-    /// Unroutable data: hard locations that each shard looks at, of its own choice.
+    static let growth: UInt64 = 8
+    /// Vectors in a sample, over all partitions.
     static let sampleRows = 4096
 }

@@ -26,13 +26,13 @@ extension CoordinatorNode {
 
     private func isDue(_ state: CollectionState, since points: UInt64) -> Bool {
         let partitions = state.following.count
-        guard partitions > 1, state.points >= SearchPolicy.learnAfter else { return false }
+        guard partitions > 1, state.points >= tuning.learnAfter else { return false }
         if state.locations.latestGeneration == 0 { return true }
         guard points > 0 else { return false }
         let fullest = state.following.map(\.points).max() ?? 0
         let share = Double(state.points) / Double(partitions)
-        return state.points >= points * SearchPolicy.relearnGrowth
-            && Double(fullest) > SearchPolicy.imbalance * share
+        return state.points >= points * LearningPolicy.growth
+            && Double(fullest) > LearningPolicy.imbalance * share
     }
 
     // MARK: Sample and learn
@@ -47,7 +47,7 @@ extension CoordinatorNode {
             now.advanced(milliseconds: 30_000))
         var operation = operations.removeValue(forKey: number)!
         let fit = (Limits.frameBytes - 4096) / definition.rowBytes
-        let limit = max(1, min(SearchPolicy.sampleRows / metadata.map.partitions, fit, 4096))
+        let limit = max(1, min(LearningPolicy.sampleRows / metadata.map.partitions, fit, 4096))
         for partition in 0..<PartitionIndex(metadata.map.partitions) {
             ask(
                 metadata.map.shard(of: partition),
@@ -143,7 +143,7 @@ extension CoordinatorNode {
             .shardScroll(
                 ShardScroll(
                     space: space, partition: partition, from: from,
-                    limit: min(SearchPolicy.moveBatch, UInt32(fit)), withVector: false,
+                    limit: min(tuning.moveBatch, UInt32(fit)), withVector: false,
                     idsOnly: true, generationBelow: generation)),
             part: Int(partition), for: &operation, into: &directives)
         resume(operation, into: &directives)

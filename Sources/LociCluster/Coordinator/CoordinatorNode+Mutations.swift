@@ -214,12 +214,12 @@ extension CoordinatorNode {
         }
         let generations = state.locations.generations
         let address = state.locations.address(
-            of: row.values(), metric: .l2, most: SearchPolicy.copies * 8,
-            epsilon: SearchPolicy.copyEpsilon, among: { generations[$0] == latest })
+            of: row.values(), metric: .l2, most: tuning.copies * 8,
+            epsilon: tuning.copyEpsilon, among: { generations[$0] == latest })
         var targets: [UInt16] = []
         for active in address where !targets.contains(UInt16(active.key.partition)) {
             targets.append(UInt16(active.key.partition))
-            if targets.count == SearchPolicy.copies { break }
+            if targets.count == tuning.copies { break }
         }
         return targets
     }

@@ -95,8 +95,8 @@ extension CoordinatorNode {
         else {
             return partitions.map { LocationKey(partition: $0, location: ShardQuery.ownChoice) }
         }
-        let probes = query.probes == 0 ? SearchPolicy.probes : Int(query.probes)
-        let epsilon = query.probes == 0 ? SearchPolicy.probeEpsilon : .infinity
+        let probes = query.probes == 0 ? tuning.probes : Int(query.probes)
+        let epsilon = query.probes == 0 ? tuning.probeEpsilon : .infinity
         var keys = state.locations.address(
             of: vector, metric: definition.metric, most: probes, epsilon: epsilon
         ).map(\.key)

@@ -39,6 +39,7 @@ public enum CoordinatorDirective: Sendable {
 /// - What is acknowledged is durable on every shard that has a part in it.
 public struct CoordinatorNode: Sendable {
     let endpoints: [String]
+    let tuning: SearchTuning
     let stopwatch: @Sendable () -> Instant
     var metadata: ClusterMetadata
     var sessions: [ShardSession]
@@ -79,11 +80,13 @@ public struct CoordinatorNode: Sendable {
     ///   - rarity: Saved state of the encoders of text collections.
     public init(
         metadata: ClusterMetadata, endpoints: [String], rarity: [SpaceID: Bytes] = [:],
+        tuning: SearchTuning = SearchTuning(),
         stopwatch: @escaping @Sendable () -> Instant
     ) {
         precondition(endpoints.count == metadata.map.shards)
         self.metadata = metadata
         self.endpoints = endpoints
+        self.tuning = tuning
         self.stopwatch = stopwatch
         savedRarity = rarity
         sessions = endpoints.map { _ in ShardSession() }

@@ -10,15 +10,17 @@ public import LociSearch
 /// - The state holds no clock, no random and nothing that was not in a record.
 public struct PartitionState: Sendable {
     public let partition: PartitionIndex
-    public let map: Int
+    private let partitions: Int
+    public let tuning: SearchTuning
     public private(set) var catalog = Catalog()
     public internal(set) var slices: [SpaceID: CollectionSlice] = [:]
     private var geometries: [SpaceID: FieldGeometry] = [:]
 
     /// - Parameter partitions: Partitions of the whole cluster.
-    public init(partition: PartitionIndex, partitions: Int) {
+    public init(partition: PartitionIndex, partitions: Int, tuning: SearchTuning) {
         self.partition = partition
-        map = partitions
+        self.partitions = partitions
+        self.tuning = tuning
     }
 
     /// What applying a record leads to, beside the new state.
@@ -66,14 +68,15 @@ public struct PartitionState: Sendable {
         catalog = newer
         setGeometries()
         for collection in newer.collections where slices[collection.space] == nil {
-            slices[collection.space] = CollectionSlice(collection, partition: partition)
+            slices[collection.space] = CollectionSlice(
+                collection, partition: partition, tuning: tuning)
         }
     }
 
     private mutating func setGeometries() {
         geometries = [:]
         for field in catalog.fields {
-            geometries[field.space] = FieldGeometry(field, partitions: map)
+            geometries[field.space] = FieldGeometry(field, partitions: partitions)
         }
     }
 
@@ -128,9 +131,9 @@ public struct PartitionState: Sendable {
 
     /// - Throws: DATA_LOSS when the bytes are not a snapshot of this version.
     public init(
-        partition: PartitionIndex, partitions: Int, snapshot: Bytes
+        partition: PartitionIndex, partitions: Int, tuning: SearchTuning, snapshot: Bytes
     ) throws(LociError) {
-        self.init(partition: partition, partitions: partitions)
+        self.init(partition: partition, partitions: partitions, tuning: tuning)
         do {
             var reader = ByteReader(snapshot)
             guard try reader.read(UInt32.self) == LociVersion.format else {
@@ -140,7 +143,7 @@ public struct PartitionState: Sendable {
             setGeometries()
             for collection in catalog.collections.sorted(by: { $0.space < $1.space }) {
                 slices[collection.space] = try CollectionSlice(
-                    collection, partition: partition, from: &reader)
+                    collection, partition: partition, tuning: tuning, from: &reader)
             }
         } catch {
             throw LociError(

@@ -15,7 +15,7 @@ extension ShardNode {
         _ read: ShardRead, _ bulk: [Bytes], _ asker: Asker,
         into directives: inout [ShardDirective]
     ) {
-        let catalog = workers.values.first?.state.catalog
+        let catalog = workers.keys.min().map { workers[$0]!.state.catalog }
         guard let field = catalog?.field(space: read.space) else {
             return refuse(asker, unknownSpace(read.space), into: &directives)
         }

@@ -82,6 +82,7 @@ extension ShardNode {
         }
         return LocationSplit(
             location: posting.location, ids: ids, vectors: vectors,
-            dimension: slice.definition.dimension)
+            dimension: slice.definition.dimension,
+            tuning: workers[slice.partition]!.state.tuning)
     }
 }

@@ -25,7 +25,8 @@ final class LinuxFile: StorageFile {
                         off_t(offset) + off_t(done))
                 }
                 guard got > 0 else {
-                    throw .corrupt(path: path, what: "it ends before byte \(offset + UInt64(count))")
+                    throw .corrupt(
+                        path: path, what: "it ends before byte \(offset + UInt64(count))")
                 }
                 done += got
             }

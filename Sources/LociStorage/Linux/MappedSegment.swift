@@ -2,8 +2,9 @@ import CLinux
 import Glibc
 import LociBase
 
-/// A segment: read through a shared read-only mapping that the kernel does not read ahead in, written
-/// by pwrite. A read error of the device or a file cut by others is an error value, no signal.
+/// A segment: read through a shared read-only mapping that the kernel does not read ahead in,
+/// written by pwrite. A read error of the device or a file cut by others is an error value, no
+/// signal.
 @safe final class MappedSegment: StorageFile, @unchecked Sendable {
     private let file: LinuxFile
     private let base: UnsafeRawPointer

@@ -4,10 +4,10 @@ import LociBase
 ///
 ///     length 4 | distance 4 | LSN 8 | previous hash 8 | hash 8 | payload
 ///
-/// The hash is XXH3 over all of it but itself; `previous` is the hash of the record before, so that no
-/// record can be lost from the middle, repeated or swapped. `distance` is how many bytes before this
-/// record its append began. Appends are made durable one by one, so all that stands before that point
-/// was durable when this record was written: damage there is no torn write.
+/// The hash is XXH3 over all of it but itself; `previous` is the hash of the record before, so that
+/// no record can be lost from the middle, repeated or swapped. `distance` is how many bytes before
+/// this record its append began. Appends are made durable one by one, so all that stands before
+/// that point was durable when this record was written: damage there is no torn write.
 struct LogFrame {
     static let headerBytes = 32
 

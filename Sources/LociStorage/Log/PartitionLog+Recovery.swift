@@ -1,9 +1,9 @@
 import LociBase
 
 extension PartitionLog {
-    /// Reads a log back. The tail ends at the first break, and is cut there; a break before records of a
-    /// later append, or before another file, is no torn write but damage. Nothing is changed before all
-    /// is checked.
+    /// Reads a log back. The tail ends at the first break, and is cut there; a break before records
+    /// of a later append, or before another file, is no torn write but damage. Nothing is changed
+    /// before all is checked.
     /// - Parameter lsn: Where the superblock says that recovery starts.
     /// - Returns: The log and the records from `lsn` on.
     static func recover(
@@ -12,7 +12,11 @@ extension PartitionLog {
         var files: [File] = []
         var obsolete: [File] = []
         for file in try listFiles(in: place) {
-            if try isUnfinished(file, in: place) { obsolete.append(file) } else { files.append(file) }
+            if try isUnfinished(file, in: place) {
+                obsolete.append(file)
+            } else {
+                files.append(file)
+            }
         }
         guard let start = files.lastIndex(where: { $0.first <= lsn }) else {
             throw .corrupt(
@@ -22,16 +26,14 @@ extension PartitionLog {
         files.removeFirst(start)
 
         var records: [RecoveredPartition.Record] = []
-        var end = files[0].first
-        var chain: UInt64?
+        var scans: [LogScan] = []
         for (index, file) in files.enumerated() {
-            let isLast = index == files.count - 1
-            let scan = try LogScan(file, follows: chain, at: end, in: place, isLast: isLast)
-            records += scan.records
-            end = scan.end
-            chain = scan.chain
+            scans.append(
+                try LogScan(file, follows: scans.last, in: place, isLast: index == files.count - 1))
+            records += scans.last!.records
         }
-        guard end >= lsn, records.contains(where: { $0.lsn == lsn }) || end == lsn else {
+        let last = scans.last!
+        guard records.contains(where: { $0.lsn == lsn }) || last.end == lsn else {
             throw .corrupt(
                 path: files.last!.path, what: "no record starts at \(lsn), where the checkpoint is")
         }
@@ -39,14 +41,11 @@ extension PartitionLog {
 
         for file in obsolete { try place.fileSystem.remove(file.path) }
         let active = try place.fileSystem.open(files.last!.path, create: false)
-        let activeBytes = UInt64(FileHeader.byteCount) + end - files.last!.first
-        if try active.size() > activeBytes {
-            try active.resize(to: activeBytes)
-            try active.sync()
-        }
+        try last.makeDurable(active)
+        try place.fileSystem.syncFolder(place.logFolder)
         let log = PartitionLog(
-            place: place, files: files, active: active, activeBytes: activeBytes, end: end,
-            chain: chain!)
+            place: place, files: files, active: active, activeBytes: UInt64(last.intact.count),
+            end: last.end, chain: last.chain)
         return (log, records)
     }
 
@@ -59,8 +58,8 @@ extension PartitionLog {
         return false
     }
 
-    /// Whether a file's creation was interrupted: no record is appended to a file before its header is
-    /// durable.
+    /// Whether a file's creation was interrupted: no record is appended to a file before its header
+    /// is durable.
     private static func isUnfinished(
         _ file: File, in place: PartitionPlace
     ) throws(StorageError) -> Bool {
@@ -90,44 +89,59 @@ extension PartitionLog {
 
 /// What one log file holds.
 private struct LogScan {
-    var records: [RecoveredPartition.Record] = []
+    private(set) var records: [RecoveredPartition.Record] = []
     /// Where its intact records end.
-    var end: LSN
+    private(set) var end: LSN
     /// Hash of its last record.
-    var chain: UInt64
+    private(set) var chain: UInt64
+    /// The file up to `end`.
+    private(set) var intact: Bytes
+    /// Where in the file its last append begins.
+    private var lastAppend = FileHeader.byteCount
 
-    /// - Parameter chain: Hash of the record before the file; nil if that is not known.
+    /// - Parameter before: The file before it, if that is known.
     init(
-        _ file: PartitionLog.File, follows chain: UInt64?, at position: LSN,
-        in place: PartitionPlace, isLast: Bool
+        _ file: PartitionLog.File, follows before: LogScan?, in place: PartitionPlace, isLast: Bool
     ) throws(StorageError) {
         let content = try place.readAll(file.path)
         let header = try place.header(of: content, file.path, .log)
         guard header.number == file.first else {
             throw .corrupt(path: file.path, what: "its name and its header say different positions")
         }
-        guard file.first == position, chain == nil || chain == header.proof else {
+        if let before, before.end != file.first || before.chain != header.proof {
             throw .corrupt(path: file.path, what: "it does not continue the file before it")
         }
         end = file.first
-        self.chain = header.proof
-        let base = FileHeader.byteCount
-        var offset = base
+        chain = header.proof
+        var offset = FileHeader.byteCount
         while let frame = Self.frame(content, offset, end) {
-            guard frame.previous == self.chain else {
+            guard frame.previous == chain else {
                 throw .corrupt(path: file.path, what: "the record at \(end) follows another one")
             }
             records.append(
                 RecoveredPartition.Record(lsn: frame.lsn, end: frame.end, payload: frame.payload))
+            lastAppend = offset - Int(frame.distance)
+            offset += Int(frame.end - end)
             end = frame.end
-            self.chain = frame.hash
-            offset = base + Int(end - file.first)
+            chain = frame.hash
         }
+        intact = content.slice(0..<offset)
         if offset == content.count { return }
         guard isLast, !Self.hasLaterAppend(content, after: offset, broken: end) else {
             throw .corrupt(
                 path: file.path, what: "the record at \(end) is damaged, and newer ones follow it")
         }
+    }
+
+    /// Cuts the torn tail, and makes durable what was read: the process that wrote the header or
+    /// the last append may have ended before its sync, or with a failed one, after which the kernel
+    /// shows bytes that it will never write. Writing the same bytes again makes it.
+    func makeDurable(_ file: any StorageFile) throws(StorageError) {
+        try file.resize(to: UInt64(intact.count))
+        try file.write(intact.slice(0..<FileHeader.byteCount), at: 0)
+        let start = max(lastAppend, FileHeader.byteCount)
+        try file.write(intact.slice(start..<intact.count), at: UInt64(start))
+        try file.sync()
     }
 
     private static func frame(_ content: Bytes, _ offset: Int, _ lsn: LSN) -> LogFrame? {

@@ -1,3 +1,4 @@
+import Glibc
 import LociBase
 
 /// A partition's write-ahead log, open for appending.
@@ -65,8 +66,12 @@ struct PartitionLog: Sendable {
         do {
             try active.write(Bytes.joined(parts), at: activeBytes)
         } catch .noSpace(let path) {
-            try active.resize(to: activeBytes)
-            try active.sync()
+            do {
+                try active.resize(to: activeBytes)
+                try active.sync()
+            } catch {
+                throw .io(operation: "ftruncate", path: path, errno: ENOSPC)
+            }
             throw .noSpace(path: path)
         }
         try active.sync()

@@ -19,8 +19,8 @@ public struct InjectedFailure: Equatable, Sendable {
 }
 
 /// Files and folders in memory, for the simulator and for tests: deterministic, with loss of power,
-/// full disks and failing operations. It keeps its promises exactly and no better: what was not synced
-/// can be lost.
+/// full disks and failing operations. It keeps its promises exactly and no better: what was not
+/// synced can be lost.
 public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
     private struct State: Sendable {
         var names = MemoryNames()
@@ -66,9 +66,9 @@ public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
     /// Bytes that all files take, in blocks of 4 KiB.
     public var usedBytes: UInt64 { state.withLock { $0.usedBytes } }
 
-    /// Power is lost and comes back: of what was not synced, each write survives whole, torn after some
-    /// 512-byte sector, or not at all, as the seed decides; of a folder's changes the first few. All
-    /// handles and locks are gone.
+    /// Power is lost and comes back: of what was not synced, each write survives whole, torn after
+    /// some 512-byte sector, or not at all, as the seed decides; of a folder's changes the first
+    /// few. All handles and locks are gone.
     public func crash(seed: UInt64) {
         state.withLock { state in
             var random = SeededRandom(seed: seed)
@@ -81,8 +81,8 @@ public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
         }
     }
 
-    /// The process ends, by a kill -9 for one, and the machine stays up: nothing is lost, and all handles
-    /// and locks are gone.
+    /// The process ends, by a kill -9 for one, and the machine stays up: nothing is lost, and all
+    /// handles and locks are gone.
     public func endProcess() {
         state.withLock { Self.endProcess(&$0) }
     }
@@ -159,7 +159,8 @@ public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
 
     public func removeTree(_ path: String) throws(StorageError) {
         try perform("rmdir", path) { state throws(StorageError) in
-            for (name, number) in state.names.live where name.hasPrefix(path + "/") || name == path {
+            for (name, number) in state.names.live where name.hasPrefix(path + "/") || name == path
+            {
                 Self.release(number, in: &state)
             }
             state.names.removeTree(path)
@@ -178,15 +179,16 @@ public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
     }
 
     public func syncFolder(_ path: String) throws(StorageError) {
-        try performSync("fsync", path) { state, failed throws(StorageError) in
-            if failed {
-                var random = SeededRandom(seed: state.operations)
-                state.names.failSync(of: path) { random.below($0) }
-            } else {
+        do {
+            try perform("fsync", path) { state throws(StorageError) in
                 state.names.syncFolder(path)
+                let named = state.names.inodes
+                state.inodes = state.inodes.filter {
+                    $0.value.handles > 0 || named.contains($0.key)
+                }
             }
-            let named = state.names.inodes
-            state.inodes = state.inodes.filter { $0.value.handles > 0 || named.contains($0.key) }
+        } catch .noSpace {
+            throw .io(operation: "fsync", path: path, errno: ENOSPC)
         }
     }
 
@@ -215,32 +217,48 @@ public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
     func change(
         _ handle: MemoryFile, _ operation: String, _ change: MemoryInode.Change
     ) throws(StorageError) {
-        try perform(operation, handle.path) { state throws(StorageError) in
+        try state.withLock { state throws(StorageError) in
             try Self.check(handle, operation, state)
-            let before = state.inodes[handle.inode]!.live.usedBytes
+            if let number = Self.failureOfNextOperation(&state) {
+                // A write that fails has done a part of its work, as on the machine.
+                if case .write(let bytes, let offset) = change, bytes.count > 1 {
+                    let part = bytes.slice(0..<(bytes.count / 2))
+                    Self.apply(.write(part, offset: offset), handle, &state)
+                }
+                throw Self.error(operation, handle.path, number)
+            }
             if let limit = state.spaceLimit {
                 let growth = state.inodes[handle.inode]!.growth(by: change)
                 guard growth == 0 || state.usedBytes + growth <= limit else {
                     throw .noSpace(path: handle.path)
                 }
             }
-            state.inodes[handle.inode]!.apply(change)
-            if state.names.live[handle.path] == handle.inode {
-                state.usedBytes += state.inodes[handle.inode]!.live.usedBytes
-                state.usedBytes -= before
-            }
+            Self.apply(change, handle, &state)
+        }
+    }
+
+    private static func apply(
+        _ change: MemoryInode.Change, _ handle: MemoryFile, _ state: inout State
+    ) {
+        let before = state.inodes[handle.inode]!.live.usedBytes
+        state.inodes[handle.inode]!.apply(change)
+        if state.names.live[handle.path] == handle.inode {
+            state.usedBytes += state.inodes[handle.inode]!.live.usedBytes
+            state.usedBytes -= before
         }
     }
 
     func sync(_ handle: MemoryFile) throws(StorageError) {
-        try performSync("fdatasync", handle.path) { state, failed throws(StorageError) in
+        try state.withLock { state throws(StorageError) in
+            let failure = Self.failureOfNextOperation(&state)
             try Self.check(handle, "fdatasync", state)
-            if failed {
-                var random = SeededRandom(seed: state.operations)
-                state.inodes[handle.inode]!.failSync(using: &random)
-            } else {
+            guard let failure else {
                 state.inodes[handle.inode]!.sync()
+                return
             }
+            var random = SeededRandom(seed: state.operations)
+            state.inodes[handle.inode]!.failSync(using: &random)
+            throw .io(operation: "fdatasync", path: handle.path, errno: failure)
         }
     }
 
@@ -263,23 +281,17 @@ public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
     ) throws(StorageError) -> Result {
         try state.withLock { state throws(StorageError) in
             if let number = Self.failureOfNextOperation(&state) {
-                throw number == ENOSPC
-                    ? .noSpace(path: path) : .io(operation: operation, path: path, errno: number)
+                throw Self.error(operation, path, number)
             }
             return try body(&state)
         }
     }
 
-    /// A sync that fails does something too.
-    private func performSync(
-        _ operation: String, _ path: String,
-        _ body: (inout State, _ failed: Bool) throws(StorageError) -> Void
-    ) throws(StorageError) {
-        try state.withLock { state throws(StorageError) in
-            let failure = Self.failureOfNextOperation(&state)
-            try body(&state, failure != nil)
-            if let failure { throw .io(operation: operation, path: path, errno: failure) }
-        }
+    private static func error(
+        _ operation: String, _ path: String, _ number: Int32
+    ) -> StorageError {
+        number == ENOSPC
+            ? .noSpace(path: path) : .io(operation: operation, path: path, errno: number)
     }
 
     private static func failureOfNextOperation(_ state: inout State) -> Int32? {

@@ -40,15 +40,15 @@ struct MemoryInode: Sendable {
         forgetPending()
     }
 
-    /// What a failed sync does: readers still see the changes, some of them became durable, and no later
-    /// sync saves the others.
+    /// What a failed sync does: readers still see the changes, some of them became durable, and no
+    /// later sync saves the others.
     mutating func failSync(using random: inout SeededRandom) {
         durable = survivor(using: &random)
         forgetPending()
     }
 
-    /// A loss of power: each change since the last sync survives or not, a write perhaps only in its
-    /// first sectors.
+    /// A loss of power: each change since the last sync survives or not, a write perhaps only in
+    /// its first sectors.
     mutating func crash(using random: inout SeededRandom) {
         durable = survivor(using: &random)
         live = durable

@@ -60,16 +60,15 @@ struct MemoryNames: Sendable {
         for change in pending.removeValue(forKey: path) ?? [] { Self.apply(change, to: &durable) }
     }
 
-    /// What a failed sync does: all changes stay visible, the first few became durable, and no later sync
-    /// saves the others.
-    mutating func failSync(of folder: String, roll: (Int) -> Int) {
-        let changes = pending.removeValue(forKey: folder) ?? []
-        for change in changes.prefix(roll(changes.count + 1)) { Self.apply(change, to: &durable) }
-    }
-
     /// A loss of power: of each folder's changes since its last sync the first few survive.
     mutating func crash(roll: (Int) -> Int) {
-        for folder in pending.keys.sorted() { failSync(of: folder, roll: roll) }
+        for folder in pending.keys.sorted() {
+            let changes = pending[folder]!
+            for change in changes.prefix(roll(changes.count + 1)) {
+                Self.apply(change, to: &durable)
+            }
+        }
+        pending = [:]
         live = durable
         for path in live.keys { createFolder(parentFolder(of: path)) }
     }

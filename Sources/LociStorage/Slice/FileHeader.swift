@@ -3,7 +3,7 @@ import LociModel
 
 /// What every file but a segment starts with.
 ///
-///     magic 8 | format 4 | partition 4 | cluster 8 | shard 4 | 0 4 | number 8 | proof 8 | checksum 8
+///     magic 8, format 4, partition 4, cluster 8, shard 4, zero 4, number 8, proof 8, checksum 8
 ///
 /// All little-endian; the checksum is XXH3 of what stands before it.
 struct FileHeader: Equatable, Sendable {
@@ -64,9 +64,9 @@ struct FileHeader: Equatable, Sendable {
         guard owner == identity else {
             throw .foreign(
                 path: path,
-                what: "it is of shard \(owner.shard) of cluster \(hexadecimal(owner.clusterID)), "
-                    + "this is shard \(identity.shard) of cluster \(hexadecimal(identity.clusterID))"
-            )
+                what: "it is of shard \(owner.shard) of cluster \(hexadecimal(owner.clusterID)); "
+                    + "this is shard \(identity.shard) of "
+                    + "cluster \(hexadecimal(identity.clusterID))")
         }
         let found = bytes.load(PartitionIndex.self, at: 12)
         guard found == partition else {

@@ -5,9 +5,10 @@ import Synchronization
 /// One partition's log, checkpoints and pages.
 ///
 /// Invariants:
-/// - After an error that leaves open what became durable, every call gets that error again; the next
-///   life recovers.
-/// - Log files and snapshots go only after a superblock that needs neither is durable in both copies.
+/// - After an error that leaves open what became durable, every call gets that error again; the
+///   next life recovers.
+/// - Log files and snapshots go only after a superblock that needs neither is durable in both
+///   copies.
 final class PartitionStore: Sendable {
     private let place: PartitionPlace
     private let segments: SegmentTable
@@ -91,7 +92,7 @@ final class PartitionStore: Sendable {
         try refusingAfterFailure { () throws(StorageError) in
             let (name, start) = locate(address.space, address.page, pageBytes)
             let file = try segments.created(name, in: place)
-            defer { segments.markDirty(name, file) }
+            defer { segments.markDirty(name, file, in: place) }
             try file.write(bytes, at: start + UInt64(offset))
         }
     }
@@ -106,7 +107,7 @@ final class PartitionStore: Sendable {
                 let (name, start) = locate(space, page, pageBytes)
                 let count = min(perSegment - page % perSegment, pages.upperBound - page)
                 if let file = try segments.existing(name, in: place) {
-                    defer { segments.markDirty(name, file) }
+                    defer { segments.markDirty(name, file, in: place) }
                     try file.punch(at: start, count: count * UInt64(pageBytes))
                 }
                 page += count
@@ -127,11 +128,14 @@ final class PartitionStore: Sendable {
                 precondition(
                     lsn >= pair!.current.lsn && lsn <= endLSN.load(ordering: .acquiring),
                     "a checkpoint lies between the last one and the end of the log")
-                if pair!.current.hasSnapshot && pair!.current.lsn == lsn { return }
-                try segments.sync(place)
-                try SnapshotFile.write(snapshot, at: lsn, in: place)
-                try pair!.advance(to: lsn)
-                checkpointLSN.store(lsn, ordering: .releasing)
+                defer { checkpointLSN.store(pair!.current.lsn, ordering: .releasing) }
+                if pair!.current.hasSnapshot && pair!.current.lsn == lsn {
+                    try pair!.complete()
+                } else {
+                    try segments.sync(place)
+                    try SnapshotFile.write(snapshot, at: lsn, in: place)
+                    try pair!.advance(to: lsn)
+                }
                 try SnapshotFile.removeOthers(than: pair!.current, in: place)
                 try log.withLock { log throws(StorageError) in
                     try log!.beginFileAtCheckpoint()

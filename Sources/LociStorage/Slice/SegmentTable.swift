@@ -5,8 +5,8 @@ import Synchronization
 /// The open segments of a slice, the least recently used of which are closed.
 ///
 /// Invariants:
-/// - A segment with data that was not synced stays open, so that its sync reports every error; where
-///   all are such, the one that gives way is synced first.
+/// - A segment with data that was not synced stays open, so that its sync reports every error;
+///   where all are such, the one that gives way is synced first.
 /// - A segment is created by one thread at a time.
 final class SegmentTable: Sendable {
     struct Name: Hashable, Sendable {
@@ -24,7 +24,8 @@ final class SegmentTable: Sendable {
     private struct State: Sendable {
         var entries: [Name: Entry] = [:]
         var clock: UInt64 = 0
-        /// Folders with new segments, whose names are not durable yet.
+        /// Folders of changed segments: their names may not be durable yet, even where this process
+        /// did not create them.
         var folders: [PartitionIndex: Set<String>] = [:]
         /// Errors of syncs that happened here, to be reported at the partition's checkpoint.
         var failures: [PartitionIndex: StorageError] = [:]
@@ -53,16 +54,18 @@ final class SegmentTable: Sendable {
             if let file = look(name) { return file }
             try place.fileSystem.createFolder(place.spaceFolder(name.space))
             let file = try open(name, in: place, create: true)!
-            _ = state.withLock {
-                $0.folders[name.partition, default: []].insert(place.spaceFolder(name.space))
-            }
             insert(name, file, isDirty: true)
             return file
         }
     }
 
     /// To be called after every change of a segment, and before the change is reported as done.
-    func markDirty(_ name: Name, _ file: any StorageFile) { insert(name, file, isDirty: true) }
+    func markDirty(_ name: Name, _ file: any StorageFile, in place: PartitionPlace) {
+        insert(name, file, isDirty: true)
+        _ = state.withLock {
+            $0.folders[name.partition, default: []].insert(place.spaceFolder(name.space))
+        }
+    }
 
     /// Makes all changes of a partition durable that were marked before the call.
     func sync(_ place: PartitionPlace) throws(StorageError) {

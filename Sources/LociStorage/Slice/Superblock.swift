@@ -13,7 +13,8 @@ struct Superblock: Equatable, Sendable {
 /// Invariants:
 /// - A copy is rewritten in place only while the other is durable and valid, so that one survives a
 ///   loss of power at any instant.
-/// - Both hold the newest generation, except between the two writes: a copy damaged later does no harm.
+/// - Both hold the newest generation, except between the two writes: a copy damaged later does no
+///   harm.
 struct SuperblockPair: Sendable {
     private let place: PartitionPlace
     private(set) var current: Superblock
@@ -50,13 +51,23 @@ struct SuperblockPair: Sendable {
         valid = Set(found.filter { $0.value == newest }.keys)
     }
 
-    /// Brings a copy that is missing, older or damaged up to the other one.
+    /// Makes durable what was read, since the process that wrote it may have ended before its sync
+    /// or with a failed one, and brings a copy that is missing, older or damaged up to the other
+    /// one.
     mutating func repair() throws(StorageError) {
-        for copy in Self.copies where !valid.contains(copy) { try write(current, to: copy) }
+        for copy in Self.copies.sorted(by: { valid.contains($0) && !valid.contains($1) }) {
+            try write(current, to: copy)
+        }
         try place.fileSystem.syncFolder(place.folder)
     }
 
-    /// Durable on return, in both copies.
+    /// Writes the copies that an interrupted `advance` left behind.
+    mutating func complete() throws(StorageError) {
+        for copy in Self.copies where !valid.contains(copy) { try write(current, to: copy) }
+    }
+
+    /// Durable on return, in both copies. After an error it may have become durable in one, and
+    /// then it is the current one.
     mutating func advance(to lsn: LSN) throws(StorageError) {
         try write(
             Superblock(generation: current.generation + 1, lsn: lsn, hasSnapshot: true))

@@ -1,7 +1,7 @@
 public import LociBase
-public import LociCluster
 public import LociModel
 public import LociPlacement
+public import LociSearch
 public import LociStorage
 
 /// From a shard's data folder to the node's state: the newest snapshot of each partition, and the
@@ -9,23 +9,25 @@ public import LociStorage
 public enum ShardRecovery {
     /// Replays every partition. Replaying is idempotent: interrupted, it starts again.
     public static func recover(
-        _ store: SliceStore, shard: ShardIndex, map: PartitionMap
+        _ store: SliceStore, shard: ShardIndex, map: PartitionMap,
+        tuning: SearchTuning = SearchTuning()
     ) throws(LociError) -> [(state: PartitionState, lsn: LSN, logBytes: UInt64)] {
         var recovered: [(state: PartitionState, lsn: LSN, logBytes: UInt64)] = []
         for partition in map.partitions(of: shard) {
-            let (state, end) = try recover(store, partition, partitions: map.partitions)
+            let (state, end) = try recover(
+                store, partition, partitions: map.partitions, tuning)
             recovered.append((state, end, store.logBytes(partition)))
         }
         return recovered
     }
 
     private static func recover(
-        _ store: SliceStore, _ partition: PartitionIndex, partitions: Int
+        _ store: SliceStore, _ partition: PartitionIndex, partitions: Int, _ tuning: SearchTuning
     ) throws(LociError) -> (PartitionState, LSN) {
         do throws(StorageError) {
             let saved = try store.recover(partition)
             let replay = Replay(store: store, partition: partition)
-            return (try replay.run(saved, partitions: partitions), saved.end)
+            return (try replay.run(saved, partitions: partitions, tuning), saved.end)
         } catch {
             throw error.sentence
         }
@@ -37,14 +39,16 @@ private struct Replay {
     let partition: PartitionIndex
 
     func run(
-        _ saved: RecoveredPartition, partitions: Int
+        _ saved: RecoveredPartition, partitions: Int, _ tuning: SearchTuning
     ) throws(StorageError) -> PartitionState {
         do {
             var state =
                 try saved.snapshot.map { (bytes) throws(LociError) in
                     try PartitionState(
-                        partition: partition, partitions: partitions, snapshot: bytes)
-                } ?? PartitionState(partition: partition, partitions: partitions)
+                        partition: partition, partitions: partitions, tuning: tuning,
+                        snapshot: bytes)
+                } ?? PartitionState(
+                    partition: partition, partitions: partitions, tuning: tuning)
             for record in saved.records {
                 var effects = PartitionState.Effects()
                 state.apply(try LogRecord(encoded: record.payload), effects: &effects)

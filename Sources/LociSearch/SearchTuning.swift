@@ -1,0 +1,21 @@
+/// How postings grow and hard locations are learned. What is logged does not depend on it, so it may
+/// differ from start to start; tests use small numbers to get to the interesting states soon.
+public struct SearchTuning: Equatable, Sendable {
+    /// A posting with more points is split.
+    public var splitAbove = 128
+    /// Points after which hard locations are learned over the whole collection.
+    public var learnAfter: UInt64 = 2048
+    /// Points moved to a newer generation at a time.
+    public var moveBatch: UInt32 = 128
+    /// Hard locations that a query activates at most, when it does not say.
+    public var probes = 24
+    /// A query activates hard locations within `1 + epsilon` of the nearest one's squared distance.
+    public var probeEpsilon: Float = 0.6
+    /// Partitions that may hold a copy of a point.
+    public var copies = 2
+    /// A point gets a copy in a second partition whose nearest hard location is within this of the
+    /// nearest of all, in squared distance.
+    public var copyEpsilon: Float = 0.1
+
+    public init() {}
+}
