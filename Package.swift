@@ -34,6 +34,7 @@ let package = Package(
         .executable(name: "loci", targets: ["loci"]),
         .executable(name: "loci-coordinator", targets: ["loci-coordinator"]),
         .executable(name: "loci-shard", targets: ["loci-shard"]),
+        .executable(name: "loci-simulate", targets: ["loci-simulate"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -91,6 +92,7 @@ let package = Package(
         program(
             "loci",
             ["LociBase", "LociModel", "LociClient", "LociImport", arguments, histogram]),
+        program("loci-simulate", ["LociSimulation", arguments]),
         program("loci-coordinator", ["LociBase", "LociModel", "LociRuntime", arguments]),
         program("loci-shard", ["LociBase", "LociModel", "LociRuntime", arguments]),
 

@@ -33,7 +33,7 @@ struct ArrayHeader {
         guard keys.count == 3, scanner.isAtEnd else { return nil }
     }
 
-    /// - Throws: INVALID_ARGUMENT for arrays that are not rows of vectors, with how to convert them.
+    /// - Throws: INVALID_ARGUMENT with how to convert arrays that are not rows of vectors.
     func layout(path: String, headerBytes: UInt64) throws(LociError) -> VectorLayout {
         let element: VectorLayout.Element
         switch type {

@@ -31,7 +31,7 @@ public struct PointBatch: Sendable {
 /// The same source gives the same points in the same order, so an import goes on after an
 /// interruption by skipping the rows that were acknowledged.
 public protocol PointSource {
-    /// The next 1 to `limit` points, fewer when they would fill more than about 1 MiB; nil at the end.
+    /// The next 1 to `limit` points, fewer if they would fill more than 1 MiB; nil at the end.
     /// - Throws: DATA_LOSS or INVALID_ARGUMENT with file and row when the source is damaged or not
     ///   what it says. Reading does not go on after that.
     mutating func next(_ limit: Int) throws(LociError) -> PointBatch?

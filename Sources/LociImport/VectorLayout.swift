@@ -74,8 +74,8 @@ struct VectorLayout {
         guard size % rowBytes == 0 else {
             throw LociError(
                 .dataLoss,
-                "'\(file.path)' is cut short or not .\(kind): its \(size) bytes are no whole number "
-                    + "of rows of dimension \(dimension).",
+                "'\(file.path)' is cut short or not .\(kind): its \(size) bytes are no whole "
+                    + "number of rows of dimension \(dimension).",
                 advice: "Fetch or write it again.")
         }
         layout.rows = size / rowBytes

@@ -17,7 +17,7 @@ public struct LexicalEncoder: Sendable {
     /// Elements of a code.
     public static let dimension = 1024
 
-    /// Each position of a word lies in a part of the code of its own, so a word cannot cancel itself.
+    /// Each position of a word lies in a part of its own, so that a word cannot cancel itself.
     private static let parts = 4
     private static let partLength = dimension / parts
     private static let counterCount = 1 << 18
@@ -34,7 +34,7 @@ public struct LexicalEncoder: Sendable {
     /// Counts the features of one text that is about to be stored.
     public mutating func learn(_ text: String) {
         textCount += 1
-        TextFeatures(text).forEach { hash, _ in
+        TextFeatures(text).visit { hash, _ in
             let index = Self.counterIndex(hash)
             if counters[index] < .max { counters[index] += 1 }
         }
@@ -45,7 +45,7 @@ public struct LexicalEncoder: Sendable {
     ///   with it counts in full: measured, that finds more than full rarity on both sides.
     public func encode(_ text: String, isQuery: Bool) -> [Float] {
         var code = [Float](repeating: 0, count: Self.dimension)
-        TextFeatures(text).forEach { hash, occurrences in
+        TextFeatures(text).visit { hash, occurrences in
             let dampened = occurrences == 1 ? 1 : 1 + logf(Float(occurrences))
             let rarity = rarity(of: hash)
             let emphasis = isQuery ? rarity.squareRoot() : rarity

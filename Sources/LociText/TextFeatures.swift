@@ -29,7 +29,7 @@ struct TextFeatures {
     }
 
     /// Calls `body` once for every distinct feature with the number of times it occurs.
-    func forEach(_ body: (_ hash: UInt64, _ occurrences: Int) -> Void) {
+    func visit(_ body: (_ hash: UInt64, _ occurrences: Int) -> Void) {
         var start = 0
         while start < hashes.count {
             var end = start + 1

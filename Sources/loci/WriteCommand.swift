@@ -55,8 +55,8 @@ struct WriteCommand: AsyncParsableCommand {
         guard !overflow, UInt64(bytes.count) == size else {
             throw LociError(
                 .invalidArgument,
-                "\(Show.amount(selection.count, "cell")) of \(definition.cellBytes) bytes do not take "
-                    + "\(bytes.count) bytes.",
+                "\(Show.amount(selection.count, "cell")) of \(definition.cellBytes) bytes do not "
+                    + "take \(bytes.count) bytes.",
                 advice: "Give exactly the bytes that fill the cells.")
         }
         let outcome = try await write(selection, bytes, definition, client)

@@ -9,11 +9,9 @@ struct ClientTests {
     func manyCallers() async throws {
         // Answers wait until 8 requests are there, and then come in reverse.
         let held = Mutex<[Message]>([])
-        let largest = Mutex(0)
         let coordinator = StandInCoordinator { request in
             held.withLock { held in
                 held.append(request)
-                largest.withLock { $0 = max($0, held.count) }
                 guard held.count == 8 else { return [] }
                 defer { held = [] }
                 return held.reversed().map { held in
@@ -34,7 +32,25 @@ struct ClientTests {
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
         #expect(wrong == 0)
-        #expect(largest.withLock { $0 } == 8)
+    }
+
+    @Test("has no more requests with the coordinator than it was told")
+    func boundedInFlight() async throws {
+        let received = Received()
+        let coordinator = StandInCoordinator { request in
+            received.append(request)
+            return []
+        }
+        defer { coordinator.stop() }
+        let client = try LociClient(
+            coordinator: coordinator.endpoint, deadline: .milliseconds(900), requestsInFlight: 3)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<20 {
+                group.addTask { _ = try? await client.count("c") }
+            }
+            try? await Task.sleep(for: .milliseconds(400))
+            #expect(received.all.count == 3)
+        }
     }
 
     @Test("throws what the coordinator answers as a failure")

@@ -65,24 +65,28 @@ struct CrashTests {
     @Test("Whichever operation fails, what was acknowledged is found again", arguments: sweeps)
     func sweep(sweep: Sweep) throws {
         for operation in UInt64(1)... {
-            let model = SliceModel()
-            model.fileSystem.failure = InjectedFailure(
-                operation: operation, errno: sweep.errno, isSticky: sweep.isSticky)
-            let before = model.fileSystem.operations
-            let errors = script(model)
-            if model.fileSystem.operations - before < operation {
-                try #require(errors.isEmpty && operation > 100)
-                return
-            }
-            model.fileSystem.failure = nil
-            if operation % 3 == 0 { model.endProcess() } else { model.crash(seed: operation) }
-            do {
-                try model.open()
-                try model.append([])
-                try model.checkpoint()
-            } catch {
-                Issue.record("operation \(operation): \(error)")
-                return
+            for ends in [false, true] {
+                let model = SliceModel()
+                model.fileSystem.failure = InjectedFailure(
+                    operation: operation, errno: sweep.errno, isSticky: sweep.isSticky)
+                let errors = script(model)
+                if model.fileSystem.operations < operation {
+                    try #require(errors.isEmpty && operation > 100)
+                    return
+                }
+                model.fileSystem.failure = nil
+                if ends { model.endProcess() } else { model.crash(seed: operation) }
+                do {
+                    try model.open()
+                    // What recovery has found is durable, even where the life before saw a sync fail.
+                    model.crash(seed: operation + 1)
+                    try model.open()
+                    try model.append([])
+                    try model.checkpoint()
+                } catch {
+                    Issue.record("operation \(operation): \(error)")
+                    return
+                }
             }
         }
     }
@@ -113,6 +117,39 @@ struct CrashTests {
             if round % 2 == 0 { attempt { try model.checkpoint() } }
         }
         return errors
+    }
+
+    @Test("A checkpoint that found no space, and then a loss of power in the next one")
+    func interruptedTwice() throws {
+        var random = SeededRandom(seed: 3)
+        let edits = (0..<9).map { _ in Edit(using: &random) }
+        let steps = UInt64(30)
+        for first in 1...steps {
+            for second in 1...steps {
+                let model = SliceModel()
+                try model.open()
+                try model.append(Array(edits[..<3]))
+                try model.checkpoint()
+                try model.append(Array(edits[3..<6]))
+                try model.writePages()
+                model.fileSystem.failure = InjectedFailure(operation: first, errno: ENOSPC)
+                do { try model.checkpoint() } catch let error as StorageError {
+                    if !error.isOutOfSpace { continue }
+                }
+                model.fileSystem.failure = nil
+                try model.append(Array(edits[6...]))
+                try model.writePages()
+                model.fileSystem.failure = InjectedFailure(
+                    operation: second, errno: EIO, isSticky: true)
+                try? model.checkpoint()
+                model.fileSystem.failure = nil
+                model.crash(seed: first * 100 + second)
+                do { try model.open() } catch {
+                    Issue.record("operations \(first), \(second): \(error)")
+                    return
+                }
+            }
+        }
     }
 
     @Test("A full disk refuses writes, keeps what it has, and goes on when there is space")

@@ -12,10 +12,18 @@ struct DamageTests {
         let model = SliceModel()
         try model.open()
         for round in 0..<4 {
-            for _ in 0..<(round == 3 ? 80 : 4) {
+            for _ in 0..<(round == 3 ? 60 : 4) {
                 try model.append((0..<3).map { _ in Edit(using: &random) })
             }
             if round < 3 { try model.checkpoint() }
+        }
+        // The last log file shall hold many appends.
+        func lastLogBytes() throws -> UInt64 {
+            let last = try files(model).filter { $0.hasSuffix(".log") }.max()!
+            return try model.fileSystem.open(last, create: false).size()
+        }
+        while try !(3000..<6000).contains(lastLogBytes()) {
+            try model.append([Edit(using: &random)])
         }
         try model.writePages()
         model.endProcess()

@@ -104,6 +104,17 @@ public struct CoordinatorNode: Sendable {
         }
     }
 
+    /// Hard locations known, the latest generation, and whether any collection is being learned or
+    /// moved.
+    public var learningState: (locations: Int, generation: UInt32, isMoving: Bool) {
+        let states = collections.values
+        return (
+            states.reduce(0) { $0 + $1.locations.count },
+            states.map(\.locations.latestGeneration).max() ?? 0,
+            states.contains { $0.isMoving || $0.learning == .busy || !$0.isCurrent }
+        )
+    }
+
     public mutating func handle(
         _ event: CoordinatorEvent, at now: Instant, into directives: inout [CoordinatorDirective]
     ) {

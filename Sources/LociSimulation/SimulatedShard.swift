@@ -1,0 +1,130 @@
+import LociBase
+import LociCluster
+import LociModel
+import LociPlacement
+import LociSearch
+import LociStorage
+
+/// A shard process: the real node over the real storage, on a disk in memory.
+///
+/// Invariants:
+/// - Work on one page, and on one partition's log, is done in the order in which it was given: each
+///   lane is a queue in virtual time.
+/// - `life` grows with every crash; what an earlier life had under way is gone.
+final class SimulatedShard {
+    let index: ShardIndex
+    let disk = MemoryFileSystem()
+    private(set) var life = 0
+    private(set) var node: ShardNode?
+    private(set) var store: SliceStore?
+    private var laneFree: [Instant] = Array(repeating: .zero, count: SimulatedShard.lanes)
+
+    private static let lanes = 6
+    private let identity: SliceIdentity
+    private let map: PartitionMap
+    private let tuning: SearchTuning
+
+    init(index: ShardIndex, clusterID: UInt64, map: PartitionMap, tuning: SearchTuning) {
+        self.index = index
+        self.map = map
+        self.tuning = tuning
+        identity = SliceIdentity(clusterID: clusterID, shard: index)
+    }
+
+    var isUp: Bool { node != nil }
+
+    /// Starts the process, by the same recovery as the real one.
+    func start(at now: Instant, stopwatch: @escaping @Sendable () -> Instant) throws(LociError) {
+        do throws(StorageError) {
+            let store = try SliceStore.open(
+                folder: "slice", fileSystem: disk, identity: identity,
+                partitions: map.partitions(of: index))
+            self.store = store
+        } catch {
+            throw error.sentence
+        }
+        let recovered = try ShardRecovery.recover(store!, shard: index, map: map, tuning: tuning)
+        node = ShardNode(
+            ShardNode.Settings(
+                clusterID: identity.clusterID, shard: index, incarnation: store!.incarnation,
+                partitions: map.partitions, shards: map.shards, pageCacheBytes: 512 << 10,
+                checkpointLogBytes: 48 << 10),
+            recovered: recovered, stopwatch: stopwatch)
+        laneFree = Array(repeating: now, count: Self.lanes)
+    }
+
+    /// Ends the process at once; of what was not synced, some survives and some does not.
+    func crash(seed: UInt64) {
+        life += 1
+        node = nil
+        store = nil
+        disk.crash(seed: seed)
+    }
+
+    func handle(_ event: ShardEvent, at now: Instant) -> [ShardDirective] {
+        var directives: [ShardDirective] = []
+        node?.handle(event, at: now, into: &directives)
+        return directives
+    }
+
+    /// When work that is given now gets its turn and is done.
+    func finish(_ directive: ShardDirective, at now: Instant, _ random: inout SeededRandom) -> Instant {
+        let lane: Int
+        var cost = UInt64.random(in: 20...120, using: &random)
+        switch directive {
+        case .load(let address, _): lane = Self.lane(of: address)
+        case .write(let write): lane = Self.lane(of: write.address)
+        case .commit(let partition, _):
+            lane = 4 + Int(partition) % 2
+            cost = UInt64.random(in: 200...3000, using: &random)
+        default:
+            // Checkpoints and drops come after every write given so far.
+            let latest = laneFree[0..<4].max() ?? now
+            return max(latest, now).advanced(microseconds: 500)
+        }
+        let done = max(laneFree[lane], now).advanced(microseconds: cost)
+        laneFree[lane] = done
+        return done
+    }
+
+    private static func lane(of address: PageAddress) -> Int {
+        Int(mix64(address.page &* 31 &+ UInt64(address.space)) % 4)
+    }
+
+    /// Does the work on the disk. Returns what the node is to be told.
+    func carryOut(_ directive: ShardDirective) -> ShardEvent? {
+        guard let store else { return nil }
+        do throws(StorageError) {
+            switch directive {
+            case .load(let address, let pageBytes):
+                return .pageArrived(
+                    address, .success(try store.readPage(address, pageBytes: pageBytes)))
+            case .write(let write):
+                try store.write(
+                    write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
+            case .commit(let partition, let records):
+                return .committed(partition, .success(try store.append(records, to: partition)))
+            case .checkpoint(let partition, let lsn, let snapshot):
+                return .checkpointed(
+                    partition,
+                    .success(try store.checkpoint(partition, at: lsn, snapshot: snapshot)))
+            case .drop(let partition, let space):
+                try store.drop(space: space, partition: partition)
+            case .send, .stop: break
+            }
+            return nil
+        } catch {
+            return failure(of: directive, error.sentence)
+        }
+    }
+
+    private func failure(of directive: ShardDirective, _ error: LociError) -> ShardEvent? {
+        switch directive {
+        case .load(let address, _): .pageArrived(address, .failure(error))
+        case .write(let write): .writeFailed(write.address, error)
+        case .commit(let partition, _): .committed(partition, .failure(error))
+        case .checkpoint(let partition, _, _): .checkpointed(partition, .failure(error))
+        case .drop, .send, .stop: nil
+        }
+    }
+}

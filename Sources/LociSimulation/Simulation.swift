@@ -1,0 +1,304 @@
+import LociBase
+import LociCluster
+import LociModel
+import LociPlacement
+import LociSearch
+import LociStorage
+import LociWire
+
+/// What can be said of a run.
+public struct SimulationReport: Equatable, Sendable {
+    public var seed: UInt64 = 0
+    /// What went wrong; nil if nothing did.
+    public var violation: String?
+    /// Hash over everything that was delivered, and when. The same seed gives the same.
+    public var digest: UInt64 = 0
+    public var virtualMilliseconds: UInt64 = 0
+    public var messages: UInt64 = 0
+    public var messagesLost: UInt64 = 0
+    public var messagesDamaged: UInt64 = 0
+    public var messagesRejected: UInt64 = 0
+    public var shardCrashes = 0
+    public var coordinatorCrashes = 0
+    public var partitions = 0
+    public var acknowledged = 0
+    public var unknown = 0
+    public var reads = 0
+    public var degraded = 0
+    /// Hard locations at the end, and the generation that was reached.
+    public var locations = 0
+    public var generation: UInt32 = 0
+}
+
+/// A small cluster's life in virtual time: the very nodes, storage and wire of the real processes,
+/// under a clock, a network and disks that a seed decides about. First faults, then their end; then
+/// everything that was acknowledged must be there, and nothing else.
+public final class Simulation {
+    enum Event {
+        case toCoordinator(from: Sender, [Bytes])
+        case toShard(Int, [Bytes])
+        case toClient(Int, [Bytes])
+        case disk(Int, life: Int, ShardDirective)
+        case learn(life: Int, SpaceID, LocationLearning)
+        case persist(life: Int, CoordinatorDirective)
+        case tick(life: Int)
+        case client(Int)
+        case clientTimeout(Int, request: UInt64)
+        case fault
+        case startShard(Int)
+        case startCoordinator
+        case heal(Int)
+        case endOfFaults
+    }
+
+    enum Sender {
+        case client(Int)
+        case shard(Int)
+    }
+
+    /// Virtual time under faults, and what the cluster then has to come to rest.
+    static let faultMilliseconds: UInt64 = 6_000
+    static let restMilliseconds: UInt64 = 30_000
+
+    let seed: UInt64
+    var random: SeededRandom
+    var queue = EventQueue<Event>()
+    var now = Instant.zero
+    var network = SimulatedNetwork()
+    let shards: [SimulatedShard]
+    let coordinatorDisk = MemoryFileSystem()
+    var coordinator: CoordinatorNode?
+    var metadataStore: MetadataStore?
+    var coordinatorLife = 0
+    var workload: Workload
+    var report = SimulationReport()
+    var areFaultsOver = false
+    let map: PartitionMap
+    let tuning: SearchTuning
+    static let clusterID: UInt64 = 0x51A7
+
+    public init(seed: UInt64) {
+        self.seed = seed
+        random = SeededRandom(seed: seed)
+        map = PartitionMap(partitions: 3 + random.below(3), shards: 3)
+        var tuning = SearchTuning()
+        tuning.splitAbove = 8 + random.below(10)
+        tuning.learnAfter = 60
+        tuning.moveBatch = 16
+        self.tuning = tuning
+        let map = map
+        shards = (0..<map.shards).map {
+            SimulatedShard(
+                index: ShardIndex($0), clusterID: Self.clusterID, map: map, tuning: tuning)
+        }
+        workload = Workload(seed: seed)
+        report.seed = seed
+    }
+
+    /// Runs the whole life.
+    public func run() -> SimulationReport {
+        network.faults = SimulatedNetwork.Faults(
+            loss: random.chance(0.5) ? 0 : random.unit() * 0.05,
+            duplication: random.unit() * 0.05, damage: random.chance(0.5) ? 0 : 0.01,
+            straggling: random.unit() * 0.03)
+        startCoordinator()
+        for shard in shards.indices { startShard(shard) }
+        for client in 0..<workload.clients { plan(.client(client), afterMicroseconds: 300_000) }
+        for _ in 0..<(2 + random.below(6)) {
+            let at = UInt64(random.below(Int(Self.faultMilliseconds) - 500) + 400)
+            queue.plan(.fault, at: Instant.zero.advanced(milliseconds: at))
+        }
+        queue.plan(
+            .endOfFaults, at: Instant.zero.advanced(milliseconds: Self.faultMilliseconds))
+        let end = Instant.zero.advanced(
+            milliseconds: Self.faultMilliseconds + Self.restMilliseconds)
+        while report.violation == nil, !workload.isDone, let (at, event) = queue.next() {
+            if at > end {
+                report.violation = "the cluster did not come to rest: \(workload.state)"
+                break
+            }
+            now = at
+            handle(event)
+        }
+        finishReport()
+        return report
+    }
+
+    private func finishReport() {
+        report.virtualMilliseconds = now.nanoseconds / 1_000_000
+        report.messages = network.sent
+        report.messagesLost = network.lost
+        report.messagesDamaged = network.damaged
+        report.acknowledged = workload.acknowledged
+        report.unknown = workload.unknown
+        report.reads = workload.reads
+        report.degraded = workload.degraded
+        report.violation = report.violation ?? workload.violation
+    }
+
+    func plan(_ event: Event, afterMicroseconds delay: UInt64) {
+        queue.plan(event, at: now.advanced(microseconds: delay))
+    }
+
+    func fail(_ what: String) {
+        report.violation = report.violation ?? "at \(now.nanoseconds / 1000) us: \(what)"
+    }
+
+    // MARK: Events
+
+    private func handle(_ event: Event) {
+        switch event {
+        case .toCoordinator(let sender, let frames): deliver(frames, from: sender)
+        case .toShard(let shard, let frames): deliver(frames, toShard: shard)
+        case .toClient(let client, let frames): deliver(frames, toClient: client)
+        case .disk(let shard, let life, let directive):
+            guard shards[shard].life == life,
+                let done = shards[shard].carryOut(directive)
+            else { return }
+            tell(shard, done)
+        case .learn(let life, let space, let learning):
+            if life == coordinatorLife { tellCoordinator(.learned(space, learning.run())) }
+        case .persist(let life, let directive):
+            if life == coordinatorLife { carryOutPersist(directive) }
+        case .tick(let life):
+            guard life == coordinatorLife else { return }
+            tellCoordinator(.tick)
+            plan(.tick(life: life), afterMicroseconds: 25_000)
+        case .client(let client): step(client)
+        case .clientTimeout(let client, let request):
+            workload.timedOut(client, request: request)
+            if !workload.isBusy(client) { plan(.client(client), afterMicroseconds: 1000) }
+        case .fault: injectFault()
+        case .startShard(let shard): startShard(shard)
+        case .startCoordinator: startCoordinator()
+        case .heal(let shard):
+            network.isCutToCoordinator.remove(shard)
+            network.isCutFromCoordinator.remove(shard)
+        case .endOfFaults: endFaults()
+        }
+    }
+
+    private func note(_ frames: [Bytes], _ place: UInt64) {
+        var digest = mix64(report.digest ^ now.nanoseconds &+ place)
+        for frame in frames { digest = frame.checksum(seed: digest) }
+        report.digest = digest
+    }
+
+    /// Decodes as the real drivers do; what cannot be decoded is dropped.
+    private func decode(_ frames: [Bytes]) -> Message? {
+        let message = try? Message(frames: frames)
+        if message == nil { report.messagesRejected += 1 }
+        return message
+    }
+
+    private func deliver(_ frames: [Bytes], from sender: Sender) {
+        guard coordinator != nil else { return }
+        note(frames, 1)
+        guard let message = decode(frames) else { return }
+        switch sender {
+        case .client(let client): tellCoordinator(.client(UInt64(client), message))
+        case .shard(let shard): tellCoordinator(.shard(ShardIndex(shard), message))
+        }
+    }
+
+    private func deliver(_ frames: [Bytes], toShard shard: Int) {
+        guard shards[shard].isUp else { return }
+        note(frames, 100 + UInt64(shard))
+        if let message = decode(frames) { tell(shard, .received(from: 1, message)) }
+    }
+
+    private func deliver(_ frames: [Bytes], toClient client: Int) {
+        note(frames, 200 + UInt64(client))
+        guard let message = decode(frames) else { return }
+        workload.answered(client, message)
+        if !workload.isBusy(client) { plan(.client(client), afterMicroseconds: 500) }
+    }
+
+    // MARK: Processes
+
+    private func tell(_ shard: Int, _ event: ShardEvent) {
+        for directive in shards[shard].handle(event, at: now) {
+            switch directive {
+            case .send(_, let message):
+                guard !network.isCutToCoordinator.contains(shard) else { continue }
+                send(message, mayRepeat: true) { .toCoordinator(from: .shard(shard), $0) }
+            case .stop(let error):
+                fail("shard \(shard) stopped: \(error)")
+            default:
+                let done = shards[shard].finish(directive, at: now, &random)
+                queue.plan(.disk(shard, life: shards[shard].life, directive), at: done)
+            }
+        }
+    }
+
+    private func tellCoordinator(_ event: CoordinatorEvent) {
+        guard coordinator != nil else { return }
+        var directives: [CoordinatorDirective] = []
+        coordinator!.handle(event, at: now, into: &directives)
+        for directive in directives {
+            switch directive {
+            case .reply(let peer, let message):
+                send(message, mayRepeat: false) { .toClient(Int(peer), $0) }
+            case .send(let shard, let message):
+                guard !network.isCutFromCoordinator.contains(Int(shard)) else { continue }
+                send(message, mayRepeat: true) { .toShard(Int(shard), $0) }
+            case .persist, .saveRarity:
+                plan(
+                    .persist(life: coordinatorLife, directive),
+                    afterMicroseconds: UInt64.random(in: 500...5000, using: &random))
+            case .learn(let space, let learning):
+                plan(
+                    .learn(life: coordinatorLife, space, learning),
+                    afterMicroseconds: UInt64.random(in: 5_000...50_000, using: &random))
+            }
+        }
+    }
+
+    private func send(
+        _ message: Message, mayRepeat: Bool, _ event: ([Bytes]) -> Event
+    ) {
+        guard let frames = try? message.encoded() else {
+            return fail("a message could not be encoded")
+        }
+        // Bulk frames are shared memory until they are sent; the wire has its own copy.
+        let copies = frames.map { $0.compact() }
+        for (frames, delay) in network.carry(copies, mayRepeat: mayRepeat, &random) {
+            plan(event(frames), afterMicroseconds: delay)
+        }
+    }
+
+    private func carryOutPersist(_ directive: CoordinatorDirective) {
+        do throws(StorageError) {
+            switch directive {
+            case .persist(let number, let bytes):
+                try metadataStore!.store(bytes, as: CoordinatorRecovery.metadataName)
+                tellCoordinator(.persisted(number, nil))
+            case .saveRarity(let space, let bytes):
+                try metadataStore!.store(bytes, as: CoordinatorRecovery.rarityName(space))
+            default: break
+            }
+        } catch {
+            fail("the coordinator's disk failed: \(error)")
+        }
+    }
+
+    private func step(_ client: Int) {
+        guard let message = workload.next(client, isCalm: areFaultsOver && isCalm) else {
+            if !workload.isDone { plan(.client(client), afterMicroseconds: 20_000) }
+            return
+        }
+        send(message, mayRepeat: false) { .toCoordinator(from: .client(client), $0) }
+        plan(
+            .clientTimeout(client, request: message.header.requestID),
+            afterMicroseconds: Workload.deadlineMicroseconds + 300_000)
+    }
+
+    /// All shards serve and nothing is being moved.
+    private var isCalm: Bool {
+        guard let coordinator, coordinator.isWhole else { return false }
+        let (locations, generation, isMoving) = coordinator.learningState
+        report.locations = locations
+        report.generation = generation
+        return !isMoving
+    }
+}

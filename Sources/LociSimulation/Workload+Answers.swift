@@ -1,0 +1,152 @@
+import LociBase
+import LociModel
+import LociWire
+
+/// Judging what comes back.
+extension Workload {
+    mutating func timedOut(_ client: Int, request id: UInt64) {
+        guard let request = requests[client], request.id == id else { return }
+        requests[client] = nil
+        unknown += 1
+        giveUp(request)
+    }
+
+    /// The outcome stays open.
+    private mutating func giveUp(_ request: Request) {
+        switch request.action {
+        case .write(let written):
+            for (cell, token) in written { cells[cell]!.writeUnknown(token) }
+        case .upsert(let written), .delete(let written):
+            for (id, token) in written { points[id]!.writeUnknown(token) }
+        case .read(let names): for cell in Set(names) { cells[cell]!.readFailed(request.id) }
+        case .retrieve(let ids): for id in ids { points[id]!.readFailed(request.id) }
+        case .check(let check): checks.append(check)
+        case .create, .search: break
+        }
+    }
+
+    mutating func answered(_ client: Int, _ message: Message) {
+        guard let request = requests[client], request.id == message.header.requestID else { return }
+        requests[client] = nil
+        if case .failure(let error) = message.body {
+            return failed(request, error)
+        }
+        switch (request.action, message.body) {
+        case (.create, _): advanceCreation()
+        case (.write(let written), .acknowledged):
+            acknowledged += 1
+            for (cell, token) in written { cells[cell]!.writeAcknowledged(token) }
+        case (.upsert(let written), .acknowledged), (.delete(let written), .acknowledged):
+            acknowledged += 1
+            for (id, token) in written { points[id]!.writeAcknowledged(token) }
+        case (.read(let names), .cells): judge(cells: names, message.bulk[0], request.id)
+        case (.retrieve(let ids), .points(let answer)):
+            judge(retrieved: ids, answer, message.bulk, request.id)
+        case (.search(let id, let token, let isExact), .matches(let answer)):
+            judge(search: id, token, isExact, answer, message.bulk)
+        case (.check(let check), _): judge(check, message, request.id)
+        default: violation = "an answer of the wrong kind: \(message.body)"
+        }
+    }
+
+    private mutating func failed(_ request: Request, _ error: LociError) {
+        unknown += 1
+        if case .create = request.action {
+            if error.code == .alreadyExists { advanceCreation() }
+            return
+        }
+        let expected: [ErrorCode] = [.unavailable, .deadlineExceeded, .resourceExhausted]
+        if !expected.contains(error.code) { violation = "unexpected error: \(error)" }
+        giveUp(request)
+    }
+
+    private mutating func advanceCreation() {
+        created += 1
+        if created == 2, phase == .creating { phase = .working }
+    }
+
+    mutating func judge(cells names: [CellIndex], _ bytes: Bytes, _ request: UInt64) {
+        reads += 1
+        var results: [CellIndex: UInt64] = [:]
+        for (index, cell) in names.enumerated() {
+            let start = index * Self.cellBytes
+            let token = bytes.load(UInt64.self, at: start)
+            let slice = bytes.slice(start..<(start + Self.cellBytes))
+            guard slice == Self.bytes(of: token, cell: cell) else {
+                violation = "cell \(cell) holds bytes that were never written"
+                return
+            }
+            if let other = results[cell], other != token {
+                violation = "one answer gives cell \(cell) two values"
+            }
+            results[cell] = token
+        }
+        for (cell, token) in results where !cells[cell]!.readEnded(request, result: token) {
+            violation = "cell \(cell) reads \(token), which cannot be"
+        }
+    }
+
+    /// Tokens by id, checked against the vectors.
+    private mutating func tokens(_ bulk: [Bytes], payloads at: Int) -> [PointID: UInt64] {
+        let ids = bulk[0].values(PointID.self)
+        let payloads = (try? PayloadList(
+            lengths: bulk[at], blob: bulk[at + 1], count: ids.count).items) ?? []
+        var tokens: [PointID: UInt64] = [:]
+        for (id, payload) in zip(ids, payloads) {
+            guard payload.count == 16, payload.load(UInt64.self, at: 8) == id else {
+                violation = "point \(id) comes with another's payload"
+                return [:]
+            }
+            tokens[id] = payload.load(UInt64.self, at: 0)
+        }
+        return tokens
+    }
+
+    mutating func judge(
+        retrieved ids: [PointID], _ answer: PointsAnswer, _ bulk: [Bytes], _ request: UInt64
+    ) {
+        reads += 1
+        let found = tokens(bulk, payloads: 2)
+        let stored = bulk[0].values(PointID.self)
+        for (index, id) in stored.enumerated() where bulk[4].count > 0 {
+            let row = Self.dimension * 4
+            let vector = bulk[4].slice((index * row)..<((index + 1) * row)).values(Float.self)
+            if vector != Self.vector(of: found[id] ?? 0) {
+                violation = "point \(id) has another's vector"
+            }
+        }
+        if answer.isDegraded {
+            degraded += 1
+            for id in ids { points[id]!.readFailed(request) }
+            return
+        }
+        for id in ids where !points[id]!.readEnded(request, result: found[id] ?? 0) {
+            violation = "point \(id) is \(found[id] ?? 0), which cannot be"
+        }
+    }
+
+    mutating func judge(
+        search id: PointID, _ token: UInt64, _ isExact: Bool, _ answer: MatchesAnswer,
+        _ bulk: [Bytes]
+    ) {
+        reads += 1
+        let found = tokens(bulk, payloads: 3)
+        for (match, token) in found where !(history[match]?.contains(token) ?? false) {
+            violation = "the search found \(token) at point \(match), which was never written"
+        }
+        for (match, token) in found
+        where points[match]!.isCertain && !points[match]!.possible.contains(token)
+            && phase == .checking
+        {
+            violation = "the search found an outdated version of point \(match)"
+        }
+        if answer.isDegraded {
+            degraded += 1
+            return
+        }
+        let isStill = points[id]!.isCertain && points[id]!.possible.contains(token)
+        if isExact, isStill, found[id] != token {
+            violation = "an exact search for point \(id) did not find it"
+        }
+    }
+}

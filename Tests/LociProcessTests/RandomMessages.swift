@@ -1,0 +1,1 @@
+../LociWireTests/RandomMessages.swift
