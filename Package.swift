@@ -103,6 +103,10 @@ let package = Package(
         tests("LociWireTests", ["LociBase", "LociModel", "LociWire"]),
         tests("LociTransportTests", ["LociBase", "LociModel", "LociTransport"]),
         tests("LociClientTests", ["LociBase", "LociModel", "LociWire", "LociClient", "LociTransport"]),
+        tests("LociSimulationTests", ["LociSimulation"]),
+        tests(
+            "LociClusterTests",
+            ["LociBase", "LociModel", "LociTiering", "LociSearch", "LociWire", "LociCluster"]),
         tests("LociRuntimeTests", ["LociBase", "LociModel", "LociRuntime", "LociTransport"]),
     ],
     swiftLanguageModes: [.v6],

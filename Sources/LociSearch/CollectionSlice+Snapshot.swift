@@ -67,7 +67,7 @@ extension CollectionSlice {
         guard centroid.count == definition.dimension, posting.ids.count == posting.isLive.count
         else { throw TruncatedBytes(position: reader.position) }
         postings[location] = posting
-        if posting.liveCount > tuning.splitAbove { overfull.insert(location) }
+        if posting.liveCount > splitAbove { overfull.insert(location) }
         locations.insert(key(location), generation: generation, centroid: centroid)
     }
 }

@@ -32,7 +32,7 @@ public struct CollectionSlice: Sendable {
     public internal(set) var locations: LocationIndex
     public internal(set) var journal = LocationJournal()
     public internal(set) var primaryCount = 0
-    /// Hard locations whose postings have grown above the tuning's `splitAbove`.
+    /// Hard locations whose postings have grown above `splitAbove`.
     public internal(set) var overfull: Set<LocationID> = []
     private var sortedIDs: [PointID]?
     var nextLocation: LocationID = 0
@@ -55,6 +55,14 @@ public struct CollectionSlice: Sendable {
     }
 
     public var locationsVersion: UInt64 { journal.version }
+
+    /// A posting with more points is split. Fewer where rows are long: all rows of a posting travel
+    /// in one log record.
+    public var splitAbove: Int {
+        min(tuning.splitAbove, max(8, Self.splitBytes / definition.rowBytes))
+    }
+
+    private static let splitBytes = 2 << 20
 
     public func runs(of posting: Posting) -> [RowRun] { geometry.runs(of: posting) }
 
@@ -89,7 +97,7 @@ public struct CollectionSlice: Sendable {
         }
         let location = home(of: vector.values(Float.self))
         let slot = postings[location]!.take(id)
-        if postings[location]!.liveCount > tuning.splitAbove { overfull.insert(location) }
+        if postings[location]!.liveCount > splitAbove { overfull.insert(location) }
         writes.append(geometry.write(vector, extent: postings[location]!.extent, slot: slot))
         points[id] = PointRecord(
             version: version, location: location, slot: Int32(slot), isPrimary: isPrimary,
@@ -266,7 +274,7 @@ public struct LocationSplit: Equatable, Sendable {
     /// Cuts a posting's live rows into balanced parts.
     public init(
         location: LocationID, ids: [PointID], vectors: [Bytes], dimension: Int,
-        tuning: SearchTuning
+        splitAbove: Int
     ) {
         self.location = location
         var rows: [Float] = []
@@ -274,7 +282,7 @@ public struct LocationSplit: Equatable, Sendable {
         for vector in vectors { rows += vector.values(Float.self) }
         var bisection = BalancedBisection(
             rows: rows, dimension: dimension, seed: UInt64(location))
-        let parts = max(2, (ids.count + tuning.splitAbove - 1) / tuning.splitAbove)
+        let parts = max(2, (ids.count + splitAbove - 1) / splitAbove)
         children = bisection.split(into: parts).filter { !$0.isEmpty }.map { members in
             Child(
                 centroid: bisection.mean(of: members), ids: members.map { ids[$0] },

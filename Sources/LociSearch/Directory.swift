@@ -5,15 +5,19 @@ public import LociBase
 ///
 /// Invariants:
 /// - While a point is stored, its entry names every partition with a copy, and perhaps more: an
-///   interrupted upsert leaves the old and the new ones.
+///   interrupted mutation leaves the old and the new ones.
+/// - An entry is open from a claim until the same mutation settles it. One that stays open was
+///   interrupted, and somebody has to mend it.
 /// - `sequence` is that of the last claim; late messages of earlier mutations change nothing.
 public struct Directory: Equatable, Sendable {
     struct Entry: Equatable, Sendable {
         var sequence: UInt64
         var targets: [UInt16]
+        var isOpen: Bool
     }
 
     private var entries: [PointID: Entry] = [:]
+    private var open: Set<PointID> = []
 
     public init() {}
 
@@ -24,11 +28,15 @@ public struct Directory: Equatable, Sendable {
     /// Adds partitions; none, for a deletion, only notes the sequence of an entry that exists.
     public mutating func claim(_ id: PointID, targets: [UInt16], sequence: UInt64) {
         guard var entry = entries[id] else {
-            if !targets.isEmpty { entries[id] = Entry(sequence: sequence, targets: targets) }
+            if targets.isEmpty { return }
+            entries[id] = Entry(sequence: sequence, targets: targets, isOpen: true)
+            open.insert(id)
             return
         }
         guard entry.sequence <= sequence else { return }
         entry.sequence = sequence
+        entry.isOpen = true
+        open.insert(id)
         for target in targets where !entry.targets.contains(target) {
             entry.targets.append(target)
         }
@@ -38,7 +46,15 @@ public struct Directory: Equatable, Sendable {
     /// Names exactly the partitions that hold the point; none forgets it.
     public mutating func settle(_ id: PointID, targets: [UInt16], sequence: UInt64) {
         guard let entry = entries[id], entry.sequence == sequence else { return }
-        entries[id] = targets.isEmpty ? nil : Entry(sequence: sequence, targets: targets)
+        open.remove(id)
+        entries[id] =
+            targets.isEmpty ? nil : Entry(sequence: sequence, targets: targets, isOpen: false)
+    }
+
+    /// Ids whose mutation has a number below the fence, so is over, but did not settle them.
+    public func interrupted(before fence: UInt64, limit: Int) -> [PointID] {
+        if open.isEmpty { return [] }
+        return Array(open.filter { entries[$0]!.sequence < fence }.sorted().prefix(limit))
     }
 
     /// The partition whose directory knows an id.
@@ -53,6 +69,7 @@ public struct Directory: Equatable, Sendable {
             writer.write(id)
             writer.write(entry.sequence)
             writer.write(array: entry.targets)
+            writer.write(entry.isOpen)
         }
     }
 
@@ -60,7 +77,10 @@ public struct Directory: Equatable, Sendable {
         for _ in 0..<(try reader.read(UInt64.self)) {
             let id: PointID = try reader.read()
             let sequence: UInt64 = try reader.read()
-            entries[id] = Entry(sequence: sequence, targets: try reader.readArray())
+            let entry = Entry(
+                sequence: sequence, targets: try reader.readArray(), isOpen: try reader.readBool())
+            entries[id] = entry
+            if entry.isOpen { open.insert(id) }
         }
     }
 }

@@ -5,8 +5,13 @@ public import LociBase
 /// Invariants:
 /// - Each change has a version of its own, one more than the last.
 /// - `births` and `retirements` are in the order of their versions.
+/// - Retirements up to version `floor` are forgotten; a copy that is older starts anew.
 public struct LocationJournal: Equatable, Sendable {
     public private(set) var version: UInt64 = 0
+    /// Retirements that are remembered, at the least.
+    static let remembered = 4096
+
+    public private(set) var floor: UInt64 = 0
     private(set) var births: [(version: UInt64, location: LocationID)] = []
     private(set) var retirements: [(version: UInt64, location: LocationID)] = []
     private(set) var successors: [LocationID: [LocationID]] = [:]
@@ -27,6 +32,12 @@ public struct LocationJournal: Equatable, Sendable {
         retirements.append((version, location))
         births.removeAll { $0.location == location }
         successors[location] = children
+        guard retirements.count > 2 * Self.remembered else { return }
+        for forgotten in retirements.prefix(Self.remembered) {
+            successors[forgotten.location] = nil
+            floor = forgotten.version
+        }
+        retirements.removeFirst(Self.remembered)
     }
 
     /// Locations born after a version and still alive, oldest first, at most `limit` of them; those
@@ -50,6 +61,7 @@ public struct LocationJournal: Equatable, Sendable {
 
     func write(to writer: inout ByteWriter) {
         writer.write(version)
+        writer.write(floor)
         writer.write(UInt64(births.count))
         for birth in births {
             writer.write(birth.version)
@@ -65,6 +77,7 @@ public struct LocationJournal: Equatable, Sendable {
 
     init(from reader: inout ByteReader) throws(TruncatedBytes) {
         version = try reader.read()
+        floor = try reader.read()
         for _ in 0..<(try reader.read(UInt64.self)) {
             let version: UInt64 = try reader.read()
             births.append((version, try reader.read()))

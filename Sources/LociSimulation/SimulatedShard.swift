@@ -23,8 +23,13 @@ final class SimulatedShard {
     private let identity: SliceIdentity
     private let map: PartitionMap
     private let tuning: SearchTuning
+    private let sabotage: Sabotage?
 
-    init(index: ShardIndex, clusterID: UInt64, map: PartitionMap, tuning: SearchTuning) {
+    init(
+        index: ShardIndex, clusterID: UInt64, map: PartitionMap, tuning: SearchTuning,
+        sabotage: Sabotage?
+    ) {
+        self.sabotage = sabotage
         self.index = index
         self.map = map
         self.tuning = tuning
@@ -96,6 +101,10 @@ final class SimulatedShard {
         guard let store else { return nil }
         do throws(StorageError) {
             switch directive {
+            case .load(let address, let pageBytes) where sabotage == .losesPages:
+                return .pageArrived(address, .success(Bytes(zeros: pageBytes)))
+            case .commit(let partition, _) where sabotage == .forgetsCommits:
+                return .committed(partition, .success(try store.append([], to: partition)))
             case .load(let address, let pageBytes):
                 return .pageArrived(
                     address, .success(try store.readPage(address, pageBytes: pageBytes)))

@@ -68,5 +68,6 @@ extension Simulation {
         startCoordinator()
         for shard in shards.indices { startShard(shard) }
         workload.stopWriting()
+        awaitRest()
     }
 }

@@ -30,6 +30,14 @@ public struct SimulationReport: Equatable, Sendable {
     public var generation: UInt32 = 0
 }
 
+/// Ways to break a shard that the checks of a run must notice.
+public enum Sabotage: Sendable, CaseIterable {
+    /// Records are called durable that were never logged.
+    case forgetsCommits
+    /// Pages come back from disk as zeros.
+    case losesPages
+}
+
 /// A small cluster's life in virtual time: the very nodes, storage and wire of the real processes,
 /// under a clock, a network and disks that a seed decides about. First faults, then their end; then
 /// everything that was acknowledged must be there, and nothing else.
@@ -73,11 +81,13 @@ public final class Simulation {
     var workload: Workload
     var report = SimulationReport()
     var areFaultsOver = false
+    private(set) var restlessUntil = Instant.zero
     let map: PartitionMap
     let tuning: SearchTuning
     static let clusterID: UInt64 = 0x51A7
 
-    public init(seed: UInt64) {
+    /// - Parameter sabotage: Breaks the cluster on purpose, to see that the checks notice.
+    public init(seed: UInt64, sabotage: Sabotage? = nil) {
         self.seed = seed
         random = SeededRandom(seed: seed)
         map = PartitionMap(partitions: 3 + random.below(3), shards: 3)
@@ -89,7 +99,8 @@ public final class Simulation {
         let map = map
         shards = (0..<map.shards).map {
             SimulatedShard(
-                index: ShardIndex($0), clusterID: Self.clusterID, map: map, tuning: tuning)
+                index: ShardIndex($0), clusterID: Self.clusterID, map: map, tuning: tuning,
+                sabotage: sabotage)
         }
         workload = Workload(seed: seed)
         report.seed = seed
@@ -114,7 +125,8 @@ public final class Simulation {
             milliseconds: Self.faultMilliseconds + Self.restMilliseconds)
         while report.violation == nil, !workload.isDone, let (at, event) = queue.next() {
             if at > end {
-                report.violation = "the cluster did not come to rest: \(workload.state)"
+                let unrest = coordinator?.unrest ?? "the coordinator is down or all rests"
+                report.violation = "no rest: \(unrest); \(workload.state)"
                 break
             }
             now = at
@@ -135,6 +147,9 @@ public final class Simulation {
         report.degraded = workload.degraded
         report.violation = report.violation ?? workload.violation
     }
+
+    /// Nothing that was heard during the faults counts as rest.
+    func awaitRest() { restlessUntil = now.advanced(milliseconds: 600) }
 
     func plan(_ event: Event, afterMicroseconds delay: UInt64) {
         queue.plan(event, at: now.advanced(microseconds: delay))
@@ -211,7 +226,9 @@ public final class Simulation {
         note(frames, 200 + UInt64(client))
         guard let message = decode(frames) else { return }
         workload.answered(client, message)
-        if !workload.isBusy(client) { plan(.client(client), afterMicroseconds: 500) }
+        if !workload.isBusy(client) {
+            plan(.client(client), afterMicroseconds: workload.pauseMicroseconds(&random))
+        }
     }
 
     // MARK: Processes
@@ -290,15 +307,14 @@ public final class Simulation {
         send(message, mayRepeat: false) { .toCoordinator(from: .client(client), $0) }
         plan(
             .clientTimeout(client, request: message.header.requestID),
-            afterMicroseconds: Workload.deadlineMicroseconds + 300_000)
+            afterMicroseconds: Workload.deadlineMicroseconds + 200_000)
     }
 
-    /// All shards serve and nothing is being moved.
+    /// All shards serve, and for a while nothing was being learned, moved or mended.
     private var isCalm: Bool {
-        guard let coordinator, coordinator.isWhole else { return false }
-        let (locations, generation, isMoving) = coordinator.learningState
-        report.locations = locations
-        report.generation = generation
-        return !isMoving
+        guard let coordinator else { return false }
+        (report.locations, report.generation) = coordinator.locationState
+        if coordinator.unrest != nil { restlessUntil = now.advanced(milliseconds: 600) }
+        return now >= restlessUntil
     }
 }

@@ -10,7 +10,7 @@ struct Workload {
         case creating, working, checking, done
     }
 
-    static let deadlineMicroseconds: UInt64 = 1_500_000
+    static let deadlineMicroseconds: UInt64 = 500_000
     static let cellBytes = 24
     static let cellCount: UInt64 = 4_000_000
     static let dimension = 6
@@ -28,7 +28,7 @@ struct Workload {
     var requests: [Int: Request] = [:]
     var nextToken: UInt64 = 1
     var nextRequest: UInt64 = 0
-    var operationsLeft = 160
+    var operationsLeft = 240
     var created = 0
     var checks: [Check] = []
     /// Points that the final retrieves have shown.
@@ -80,6 +80,11 @@ struct Workload {
     var isDone: Bool { phase == .done || violation != nil }
     var state: String { "\(phase), \(checks.count) checks to come, \(requests.count) requests" }
     func isBusy(_ client: Int) -> Bool { requests[client] != nil }
+
+    /// Until a client's next request: writes are spread over the time of the faults.
+    func pauseMicroseconds(_ random: inout SeededRandom) -> UInt64 {
+        phase == .working && operationsLeft > 0 ? UInt64(random.below(120_000)) : 500
+    }
 
     mutating func stopWriting() {
         operationsLeft = 0

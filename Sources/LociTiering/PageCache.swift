@@ -1,7 +1,7 @@
 public import LociBase
 public import LociModel
 
-/// The dram tier: verified copies of hot pages, within a budget. Pages in it are clean; the segment
+/// The dram tier: copies of hot pages, within a budget. Pages in it are clean; the segment
 /// files are their home, so evicting is forgetting.
 ///
 /// Eviction is SIEVE (Zhang et al., "SIEVE is Simpler than LRU", NSDI 2024): a queue in order of

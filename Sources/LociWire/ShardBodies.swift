@@ -25,8 +25,9 @@ public struct Welcome: Equatable, Sendable {
     public init(catalogVersion: UInt64) { self.catalogVersion = catalogVersion }
 }
 
-/// Bulk: `[(space: UInt32, partition: UInt32, locations version: UInt64, points: UInt64) each]`, for
-/// every collection's partition here.
+/// Bulk: `[(space: UInt32, partition: UInt32, locations version: UInt64, points: UInt64, count: UInt32,
+/// ids: UInt64 each) each]`, for every collection's partition here. The ids are of points whose
+/// mutation was interrupted.
 public struct Pong: Equatable, Sendable {
     public var catalogVersion: UInt64
     public var vitals: ShardVitals
@@ -225,7 +226,7 @@ public struct ShardScroll: Equatable, Sendable {
     }
 }
 
-/// Counts the primary copies here. Answer: `acknowledged`.
+/// Counts the ids that the directories here know. Answer: `acknowledged`.
 public struct ShardCount: Equatable, Sendable {
     public var space: SpaceID
     public init(space: SpaceID) { self.space = space }

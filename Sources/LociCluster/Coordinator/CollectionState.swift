@@ -19,6 +19,8 @@ struct CollectionState: Sendable {
         /// When news was asked for that has not come yet.
         var askedAt: Instant?
         var points: UInt64 = 0
+        /// Points whose mutation was interrupted, as last heard.
+        var interrupted = 0
 
         /// Whether the copy of this partition's hard locations is the newest that was announced.
         var isCurrent: Bool { isHeard && known >= announced }
@@ -42,6 +44,8 @@ struct CollectionState: Sendable {
     var learningNotBefore = Instant.zero
     var encoder: LexicalEncoder?
     var isRarityUnsaved = false
+    /// Interrupted points are being mended.
+    var isMending = false
 
     init(_ definition: CollectionDefinition, partitions: Int, encoder: LexicalEncoder?) {
         self.definition = definition
@@ -52,6 +56,7 @@ struct CollectionState: Sendable {
 
     var points: UInt64 { following.reduce(0) { $0 + $1.points } }
     var isCurrent: Bool { following.allSatisfy(\.isCurrent) }
+    var isMended: Bool { !isMending && following.allSatisfy { $0.interrupted == 0 } }
     var isMoving: Bool {
         switch learning {
         case .moving, .movingBatch: true
@@ -62,6 +67,8 @@ struct CollectionState: Sendable {
 
 /// When hard locations are learned.
 enum LearningPolicy {
+    /// Time for each step of it; one that takes longer is tried again.
+    static let stepMilliseconds: UInt64 = 5_000
     /// They are learned anew when the fullest partition has this many times its share ...
     static let imbalance = 2.0
     /// ... and the collection has grown by this factor since.

@@ -15,6 +15,9 @@ extension CoordinatorNode {
             let state = collections[space]!
             guard state.isCurrent, now >= state.learningNotBefore else { continue }
             switch state.learning {
+            case .resting(0) where state.locations.latestGeneration > 0:
+                // A new start of the coordinator: a move may have been under way.
+                collections[space]!.learning = .moving(0, from: 0)
             case .resting(let points):
                 if isDue(state, since: points) { sample(space, into: &directives) }
             case .moving(let partition, let from):
@@ -28,7 +31,6 @@ extension CoordinatorNode {
         let partitions = state.following.count
         guard partitions > 1, state.points >= tuning.learnAfter else { return false }
         if state.locations.latestGeneration == 0 { return true }
-        guard points > 0 else { return false }
         let fullest = state.following.map(\.points).max() ?? 0
         let share = Double(state.points) / Double(partitions)
         return state.points >= points * LearningPolicy.growth
@@ -44,7 +46,7 @@ extension CoordinatorNode {
         collections[space]!.learning = .busy
         let number = begin(
             .sample(SampleOperation(definition: definition)), nil,
-            now.advanced(milliseconds: 30_000))
+            now.advanced(milliseconds: LearningPolicy.stepMilliseconds))
         var operation = operations.removeValue(forKey: number)!
         let fit = (Limits.frameBytes - 4096) / definition.rowBytes
         let limit = max(1, min(LearningPolicy.sampleRows / metadata.map.partitions, fit, 4096))
@@ -91,7 +93,7 @@ extension CoordinatorNode {
     ) {
         guard let state = collections[space] else { return }
         note(unroutable: outcome.isUnroutable, space, into: &directives)
-        let number = begin(.plant(space), nil, now.advanced(milliseconds: 30_000))
+        let number = begin(.plant(space), nil, now.advanced(milliseconds: LearningPolicy.stepMilliseconds))
         var operation = operations.removeValue(forKey: number)!
         operation.sequence = takeSequence()
         for (partition, centroids) in outcome.centroids.enumerated() where !centroids.isEmpty {
@@ -134,7 +136,7 @@ extension CoordinatorNode {
         collections[space]!.learning = .movingBatch(partition)
         let number = begin(
             .findMoves(space, partition, found: [], hasMore: false), nil,
-            now.advanced(milliseconds: 10_000))
+            now.advanced(milliseconds: LearningPolicy.stepMilliseconds))
         var operation = operations.removeValue(forKey: number)!
         let definition = collections[space]!.definition
         let fit = (Limits.chunkBytes / definition.rowBytes).clamped(to: 1...4096)
@@ -163,9 +165,9 @@ extension CoordinatorNode {
         } else {
             let definition = collections[space]!.definition
             let mutation = MutationOperation(
-                space: space, definition: definition, purpose: .move(from: partition),
+                space: space, definition: definition, purpose: .move(partition),
                 ids: found, vectors: Bytes(), payloads: [])
-            enter(mutation, nil, now.advanced(milliseconds: 10_000), into: &directives)
+            enter(mutation, nil, now.advanced(milliseconds: LearningPolicy.stepMilliseconds), into: &directives)
         }
     }
 

@@ -11,10 +11,14 @@ import LociWire
 /// 1. claim: the directory of each id learns which partitions will hold the point, and says which
 ///    may hold an older copy;
 /// 2. put: the new copies are stored;
-/// 3. remove: older copies elsewhere go; then the client is answered;
-/// 4. settle: the directory forgets the partitions that hold nothing any more. Nobody waits for it.
+/// 3. pause: readers that began before the new copies were there finish, so that none of them can
+///    come too early for the new copy and too late for the old one;
+/// 4. remove: older copies elsewhere go; then the client is answered;
+/// 5. settle: the directory names just the partitions that hold the point. Nobody waits for it.
 ///
-/// Interrupted anywhere, the point is still there, old or new, and the directory names every copy.
+/// Interrupted anywhere, the point is still there, old or new, and the directory names every copy and
+/// that the entry is open. Such points are mended: brought home like those that move to newer hard
+/// locations, in the version that is the newest of all copies.
 extension CoordinatorNode {
     mutating func upsert(
         _ upsert: Upsert, _ bulk: [Bytes], _ client: Operation.Client, _ deadline: Instant,
@@ -153,31 +157,22 @@ extension CoordinatorNode {
             operations[number] = nil
             operation.sequence = takeSequence()
             mutation.sequence = operation.sequence
-            if case .move(let partition) = mutation.purpose {
-                mutation.phase = .fetching
-                operation.kind = .mutation(mutation)
-                ask(
-                    metadata.map.shard(of: partition),
-                    .fetch(Fetch(space: mutation.space, partition: partition, withVector: true)),
-                    bulk: [Bytes(values: mutation.ids)], part: 0, for: &operation,
-                    into: &directives)
-            } else {
-                claim(&mutation, &operation, into: &directives)
-            }
+            claim(
+                &mutation, &operation, isLookup: mutation.purpose.isBringingHome,
+                into: &directives)
             resume(operation, into: &directives)
         }
         waiting = still + waiting
     }
 
     private mutating func claim(
-        _ mutation: inout MutationOperation, _ operation: inout Operation,
+        _ mutation: inout MutationOperation, _ operation: inout Operation, isLookup: Bool,
         into directives: inout [CoordinatorDirective]
     ) {
-        mutation.phase = .claiming
-        mutation.targets =
-            mutation.purpose == .delete
-            ? Array(repeating: [], count: mutation.ids.count)
-            : (0..<mutation.ids.count).map { targets(of: $0, mutation) }
+        mutation.phase = isLookup ? .looking : .claiming
+        mutation.targets = (0..<mutation.ids.count).map {
+            isLookup ? [] : targets(of: $0, mutation)
+        }
         mutation.previous = Array(repeating: [], count: mutation.ids.count)
         let groups = Dictionary(grouping: mutation.ids.indices) {
             Directory.partition(of: mutation.ids[$0], partitions: metadata.map.partitions)
@@ -189,18 +184,51 @@ extension CoordinatorNode {
             mutation.parts.append(members)
             ask(
                 metadata.map.shard(of: partition),
-                .claim(Claim(space: mutation.space, partition: partition, isLookup: false)),
+                .claim(Claim(space: mutation.space, partition: partition, isLookup: isLookup)),
                 bulk: [
                     Bytes(values: members.map { mutation.ids[$0] }),
                     TargetList(members.map { mutation.targets[$0] }).encoded,
-                ], part: part, sequence: mutation.sequence, for: &operation, into: &directives)
+                ], part: part, sequence: isLookup ? 0 : mutation.sequence, for: &operation,
+                into: &directives)
         }
         operation.kind = .mutation(mutation)
+    }
+
+    /// Fetches every copy that the directories name.
+    private mutating func gather(
+        _ mutation: inout MutationOperation, _ operation: inout Operation,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        mutation.phase = .gathering
+        let groups = groupByPartition(mutation.previous)
+        operation.kind = .mutation(mutation)
+        for partition in groups.keys.sorted() {
+            ask(
+                metadata.map.shard(of: PartitionIndex(partition)),
+                .fetch(
+                    Fetch(
+                        space: mutation.space, partition: PartitionIndex(partition),
+                        withVector: true)),
+                bulk: [Bytes(values: groups[partition]!.map { mutation.ids[$0] })],
+                part: Int(partition), for: &operation, into: &directives)
+        }
+    }
+
+    /// Of all copies the newest is what the point is. A point without any is forgotten.
+    private func choose(_ mutation: inout MutationOperation) {
+        let rowBytes = mutation.definition.rowBytes
+        let found = mutation.ids.map { mutation.gathered[$0] }
+        mutation.vectors = Bytes.joined(found.map { $0?.vector ?? Bytes(zeros: rowBytes) })
+        mutation.payloads = found.map { $0?.payload ?? Bytes() }
     }
 
     /// Partitions for a point: of the nearest hard location, and a second one if the point lies on
     /// its border. Before anything was learned, ids are spread evenly.
     private func targets(of index: Int, _ mutation: MutationOperation) -> [UInt16] {
+        let isAbsent =
+            mutation.purpose == .delete
+            || (mutation.purpose.isBringingHome && mutation.gathered[mutation.ids[index]] == nil)
+        if isAbsent { return [] }
         let rowBytes = mutation.definition.rowBytes
         let row = mutation.vectors.slice((index * rowBytes)..<((index + 1) * rowBytes))
         let state = collections[mutation.space]
@@ -250,15 +278,59 @@ extension CoordinatorNode {
         operation.kind = .mutation(mutation)
     }
 
+    /// Partitions of older copies, for each point.
+    private func outdated(_ mutation: MutationOperation) -> [[UInt16]] {
+        zip(mutation.previous, mutation.targets).map { previous, targets in
+            previous.filter { !targets.contains($0) }
+        }
+    }
+
+    /// Waits for readers if there is anything to remove that has a newer copy elsewhere.
+    private mutating func pause(_ mutation: inout MutationOperation, _ operation: inout Operation) {
+        mutation.phase = .pausing
+        let isReplacing = mutation.purpose != .delete && outdated(mutation).contains { !$0.isEmpty }
+        if isReplacing {
+            let space = mutation.space
+            mutation.readers = Set(
+                operations.values.filter { $0.kind.readSpace == space }.map(\.number))
+        }
+        operation.kind = .mutation(mutation)
+        if !mutation.readers.isEmpty {
+            operation.outstanding = 1
+            pausing.append(operation.number)
+        }
+    }
+
+    /// Readers have finished: mutations that waited for them go on.
+    mutating func releasePausing(into directives: inout [CoordinatorDirective]) {
+        guard !endedReaders.isEmpty else { return }
+        let ended = endedReaders
+        endedReaders = []
+        let numbers = pausing
+        pausing = []
+        for number in numbers {
+            guard var operation = operations[number],
+                case .mutation(var mutation) = operation.kind
+            else { continue }
+            mutation.readers.subtract(ended)
+            operation.kind = .mutation(mutation)
+            operations[number] = operation
+            guard mutation.readers.isEmpty else {
+                pausing.append(number)
+                continue
+            }
+            operations[number] = nil
+            operation.outstanding = 0
+            resume(operation, into: &directives)
+        }
+    }
+
     private mutating func remove(
         _ mutation: inout MutationOperation, _ operation: inout Operation,
         into directives: inout [CoordinatorDirective]
     ) {
         mutation.phase = .removing
-        let outdated = zip(mutation.previous, mutation.targets).map { previous, targets in
-            previous.filter { !targets.contains($0) }
-        }
-        let groups = groupByPartition(outdated)
+        let groups = groupByPartition(outdated(mutation))
         for partition in groups.keys.sorted() {
             ask(
                 metadata.map.shard(of: PartitionIndex(partition)),
@@ -290,9 +362,13 @@ extension CoordinatorNode {
         }
         switch mutation.phase {
         case .waiting: return
-        case .fetching: claim(&mutation, &operation, into: &directives)
+        case .looking: gather(&mutation, &operation, into: &directives)
+        case .gathering:
+            choose(&mutation)
+            claim(&mutation, &operation, isLookup: false, into: &directives)
         case .claiming: put(&mutation, &operation, into: &directives)
-        case .putting: remove(&mutation, &operation, into: &directives)
+        case .putting: pause(&mutation, &operation)
+        case .pausing: remove(&mutation, &operation, into: &directives)
         case .removing: return end(mutation, operation, into: &directives)
         }
         resume(operation, into: &directives)
@@ -315,8 +391,11 @@ extension CoordinatorNode {
             let acknowledged = Acknowledged(count: count, receipt: receipt(of: operation))
             answer(operation, .acknowledged(acknowledged), into: &directives)
         }
-        if case .move(let partition) = mutation.purpose {
+        switch mutation.purpose {
+        case .move(let partition):
             moved(mutation, partition, hasFailed: operation.failure != nil)
+        case .mend: collections[mutation.space]?.isMending = false
+        case .upsert, .delete: break
         }
         admitWaiting(into: &directives)
     }
@@ -324,11 +403,7 @@ extension CoordinatorNode {
     private mutating func postSettle(
         _ mutation: MutationOperation, into directives: inout [CoordinatorDirective]
     ) {
-        let changed = mutation.ids.indices.filter { index in
-            let all = Set(mutation.previous[index]).union(mutation.targets[index])
-            return all != Set(mutation.targets[index])
-        }
-        let groups = Dictionary(grouping: changed) {
+        let groups = Dictionary(grouping: mutation.ids.indices) {
             Directory.partition(of: mutation.ids[$0], partitions: metadata.map.partitions)
         }
         for partition in groups.keys.sorted() {
@@ -348,6 +423,22 @@ extension CoordinatorNode {
                             TargetList(members.map { mutation.targets[$0] }).encoded,
                         ])))
         }
+    }
+
+    /// Points that a shard names as interrupted. One batch at a time; the next pong brings more.
+    mutating func mend(
+        _ ids: [PointID], _ space: SpaceID, into directives: inout [CoordinatorDirective]
+    ) {
+        guard let state = collections[space], !state.isMending else { return }
+        let free = ids.filter { !locked.contains(LockKey(space: space, id: $0)) }
+        if free.isEmpty { return }
+        collections[space]!.isMending = true
+        let mutation = MutationOperation(
+            space: space, definition: state.definition, purpose: .mend, ids: free,
+            vectors: Bytes(), payloads: [])
+        enter(
+            mutation, nil, now.advanced(milliseconds: LearningPolicy.stepMilliseconds),
+            into: &directives)
     }
 
     // MARK: What comes back

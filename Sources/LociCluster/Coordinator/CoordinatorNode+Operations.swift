@@ -153,6 +153,7 @@ extension CoordinatorNode {
     private mutating func forget(_ operation: Operation) {
         operations[operation.number] = nil
         for request in operation.requests { awaited[request] = nil }
+        if operation.kind.readSpace != nil { endedReaders.append(operation.number) }
     }
 
     /// Cuts off what has passed its deadline. Queries and counts answer with what they have.

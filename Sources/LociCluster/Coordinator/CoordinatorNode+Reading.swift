@@ -200,10 +200,12 @@ extension CoordinatorNode {
             }
             operation.kind = .scroll(scroll)
         case .mutation(var mutation):
-            let found = Self.found(bulk, mutation.definition).filter { !$0.vector.isEmpty }
-            mutation.ids = found.map(\.match.id)
-            mutation.vectors = Bytes.joined(found.map(\.vector))
-            mutation.payloads = found.map(\.payload)
+            for found in Self.found(bulk, mutation.definition) where !found.vector.isEmpty {
+                let other = mutation.gathered[found.match.id]
+                if found.match.version >= other?.match.version ?? 0 {
+                    mutation.gathered[found.match.id] = found
+                }
+            }
             operation.kind = .mutation(mutation)
         case .sample(var sample):
             sample.rows += bulk[4].values(Float.self)

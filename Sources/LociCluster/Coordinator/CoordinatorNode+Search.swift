@@ -135,7 +135,15 @@ extension CoordinatorNode {
         if let failure = operation.failure,
             receipt.shardsAnswered == 0 || failure.code == .invalidArgument
         {
-            return fail(operation, failure, into: &directives)
+            let others = elsewhere(operation)
+            if query.isElsewhere || others.isEmpty || failure.code == .invalidArgument {
+                return fail(operation, failure, into: &directives)
+            }
+            var operation = operation
+            var query = query
+            query.isElsewhere = true
+            operation.kind = .query(query)
+            return ask(others, operation, into: &directives)
         }
         let best = merge(query)
         let isDegraded = operation.failure != nil
@@ -158,6 +166,16 @@ extension CoordinatorNode {
                 Bytes(values: best.map(\.match.score)), payloads.lengths, payloads.blob,
                 Bytes.joined(best.map(\.vector)),
             ], into: &directives)
+    }
+
+    /// Partitions of the shards that are up, when all shards of the address have failed: a part of
+    /// the answer is better than none, and it says that it is one.
+    private func elsewhere(_ operation: Operation) -> [LocationKey] {
+        if operation.deadline <= now { return [] }
+        return (0..<PartitionIndex(metadata.map.partitions)).filter {
+            let shard = metadata.map.shard(of: $0)
+            return sessions[Int(shard)].isUp && !operation.shardsFailed.contains(shard)
+        }.map { LocationKey(partition: $0, location: ShardQuery.ownChoice) }
     }
 
     /// The k best of all parts; of several copies of a point the newest counts.

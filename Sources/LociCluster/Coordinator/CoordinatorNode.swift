@@ -54,6 +54,9 @@ public struct CoordinatorNode: Sendable {
     var sequencesInFlight: [UInt64] = []
     var locked: Set<LockKey> = []
     var waiting: [UInt64] = []
+    /// Mutations that let readers finish before old copies go, and readers that have.
+    var pausing: [UInt64] = []
+    var endedReaders: [UInt64] = []
     var definitionQueue: [UInt64] = []
     var persisting: Persisting?
     var nextPersist: UInt64 = 0
@@ -104,15 +107,30 @@ public struct CoordinatorNode: Sendable {
         }
     }
 
-    /// Hard locations known, the latest generation, and whether any collection is being learned or
-    /// moved.
-    public var learningState: (locations: Int, generation: UInt32, isMoving: Bool) {
+    /// Hard locations known, and the latest generation.
+    public var locationState: (count: Int, generation: UInt32) {
         let states = collections.values
         return (
             states.reduce(0) { $0 + $1.locations.count },
-            states.map(\.locations.latestGeneration).max() ?? 0,
-            states.contains { $0.isMoving || $0.learning == .busy || !$0.isCurrent }
+            states.map(\.locations.latestGeneration).max() ?? 0
         )
+    }
+
+    /// What is still going on of its own accord; nil if the cluster rests.
+    public var unrest: String? {
+        if let down = sessions.firstIndex(where: { !$0.isUp }) { return "shard \(down) is down" }
+        if let behind = sessions.firstIndex(where: {
+            $0.catalogVersion < metadata.catalog.version
+        }) {
+            return "shard \(behind) has an old catalog"
+        }
+        for space in collections.keys.sorted() {
+            let state = collections[space]!
+            if !state.isCurrent { return "collection \(space) awaits news" }
+            if state.isMoving || state.learning == .busy { return "collection \(space) is moving" }
+            if !state.isMended { return "collection \(space) is being mended" }
+        }
+        return nil
     }
 
     public mutating func handle(
@@ -130,6 +148,7 @@ public struct CoordinatorNode: Sendable {
         case .learned(let space, let outcome): plant(space, outcome, into: &directives)
         case .tick: tick(into: &directives)
         }
+        releasePausing(into: &directives)
     }
 
     private mutating func receive(

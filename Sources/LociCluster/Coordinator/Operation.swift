@@ -43,6 +43,16 @@ struct Operation: Sendable {
         case sample(SampleOperation)
         case plant(SpaceID)
         case findMoves(SpaceID, PartitionIndex, found: [PointID], hasMore: Bool)
+
+        /// The collection, if it looks for points in several places, one after the other.
+        var readSpace: SpaceID? {
+            switch self {
+            case .query(let query): query.definition.space
+            case .retrieve(let retrieve): retrieve.definition.space
+            case .scroll(let scroll): scroll.definition.space
+            default: nil
+            }
+        }
     }
 }
 
@@ -65,15 +75,20 @@ struct ReadOperation: Sendable {
     var parts: [Bytes]
 }
 
-/// An upsert, a deletion, or a move of points to where they belong now.
+/// An upsert, a deletion, or bringing points home: to where they belong now, in one version.
 struct MutationOperation: Sendable {
     enum Purpose: Sendable, Equatable {
         case upsert, delete
-        case move(from: PartitionIndex)
+        /// Hard locations have changed; the search for such points goes on in this partition.
+        case move(PartitionIndex)
+        /// A mutation of them was interrupted.
+        case mend
+
+        var isBringingHome: Bool { self != .upsert && self != .delete }
     }
 
     enum Phase: Sendable, Equatable {
-        case waiting, fetching, claiming, putting, removing
+        case waiting, looking, gathering, claiming, putting, pausing, removing
     }
 
     let space: SpaceID
@@ -89,6 +104,10 @@ struct MutationOperation: Sendable {
     var phase = Phase.waiting
     var sequence: UInt64 = 0
     var count: UInt64 = 0
+    /// Of points that are brought home, the newest copy found so far.
+    var gathered: [PointID: FoundMatch] = [:]
+    /// Readers that may have asked where the old copies were: those go after the readers are done.
+    var readers: Set<UInt64> = []
 }
 
 struct QueryOperation: Sendable {
@@ -97,6 +116,8 @@ struct QueryOperation: Sendable {
     let vector: [Float]
     /// All hard locations are asked, because those of the address held fewer than k points.
     var isWidened = false
+    /// No shard of the address answers: others are asked for what they have.
+    var isElsewhere = false
     var matches: [FoundMatch] = []
 }
 

@@ -180,14 +180,17 @@ extension CoordinatorNode {
         var reader = ByteReader(bulk)
         while let space = try? reader.read(SpaceID.self),
             let partition = try? reader.read(PartitionIndex.self),
-            let version = try? reader.read(UInt64.self), let points = try? reader.read(UInt64.self)
+            let version = try? reader.read(UInt64.self), let points = try? reader.read(UInt64.self),
+            let interrupted = try? reader.readArray(of: PointID.self)
         {
             guard collections[space] != nil, Int(partition) < metadata.map.partitions else {
                 continue
             }
             collections[space]!.following[Int(partition)].isHeard = true
             collections[space]!.following[Int(partition)].points = points
+            collections[space]!.following[Int(partition)].interrupted = interrupted.count
             announce(version, space, partition, into: &directives)
+            mend(interrupted, space, into: &directives)
         }
     }
 
@@ -215,7 +218,8 @@ extension CoordinatorNode {
         _ news: News, _ bulk: [Bytes], into directives: inout [CoordinatorDirective]
     ) {
         guard Int(news.partition) < metadata.map.partitions,
-            collections[news.space]?.following[Int(news.partition)].known == news.since
+            let known = collections[news.space]?.following[Int(news.partition)].known,
+            known == news.since || (news.since == 0 && news.version > known)
         else { return }
         collections[news.space]!.take(news, bulk)
         announce(news.version, news.space, news.partition, into: &directives)
@@ -226,6 +230,9 @@ extension CollectionState {
     /// Brings the copy of a partition's hard locations up to date.
     mutating func take(_ news: News, _ bulk: [Bytes]) {
         following[Int(news.partition)].askedAt = nil
+        if news.since == 0 {
+            for key in locations.keys where key.partition == news.partition { locations.remove(key) }
+        }
         let born = bulk[0].values(LocationID.self)
         let generations = bulk[1].values(UInt32.self)
         let centroids = bulk[2].values(Float.self)

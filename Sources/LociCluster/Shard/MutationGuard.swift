@@ -18,6 +18,7 @@ struct MutationGuard: Sendable {
 
     private var coordinator: UInt64 = 0
     private var fence: UInt64 = 0
+    private var fenceAtPing: UInt64 = 0
     private var admitted: [UInt64: UInt64] = [:]
     private var floors: [PointKey: UInt64] = [:]
 
@@ -30,6 +31,14 @@ struct MutationGuard: Sendable {
             floors = [:]
         }
         return true
+    }
+
+    /// Notes what a ping says of the fence. Returns where it stood at the ping before: mutations
+    /// below that have been over for a while.
+    mutating func pinged(fence newer: UInt64) -> UInt64 {
+        if newer > fence { raise(to: newer) }
+        defer { fenceAtPing = fence }
+        return fenceAtPing
     }
 
     /// Whether a message belongs to the session between that coordinator and this start of the shard.

@@ -69,7 +69,7 @@ struct PartitionWorker: Sendable {
         }
         return slice.overfull.contains {
             (slice.postings[$0]?.liveCount ?? 0)
-                > Self.holdFactor * state.tuning.splitAbove
+                > Self.holdFactor * slice.splitAbove
                 && splits[SplitKey(space: space, location: $0)] != nil
         }
     }

@@ -56,7 +56,7 @@ extension ShardNode {
         if slices.isEmpty { return refuse(asker, unknownSpace(count.space), into: &directives) }
         var receipt = Receipt()
         receipt.partitions = UInt32(slices.count)
-        let total = slices.reduce(0) { $0 + $1.primaryCount }
+        let total = slices.reduce(0) { $0 + $1.directory.count }
         answer(
             asker,
             .acknowledged(Acknowledged(count: UInt64(total), receipt: finish(receipt, asker))),

@@ -93,14 +93,10 @@ extension ShardNode {
             switch key.location {
             case ShardQuery.everyLocation: locations = Array(slice.postings.keys)
             case ShardQuery.ownChoice:
-                locations = slice.locations.address(
-                    of: search.vector, metric: search.definition.metric, most: Self.ownProbes,
-                    epsilon: .infinity
-                ).map(\.key.location)
+                locations = ownChoice(slice, search)
             default:
-                locations = slice.journal.heirs(of: key.location) {
-                    slice.postings[$0] != nil
-                }
+                let heirs = slice.journal.heirs(of: key.location) { slice.postings[$0] != nil }
+                locations = heirs.isEmpty ? ownChoice(slice, search) : heirs
             }
             for location in locations {
                 keys.insert(LocationKey(partition: key.partition, location: location))
@@ -109,6 +105,13 @@ extension ShardNode {
         return keys.sorted().compactMap { key in
             posting(key, search.query.space).map { PlannedPosting(key: key, stamp: $0.stamp) }
         }
+    }
+
+    private func ownChoice(_ slice: CollectionSlice, _ search: SearchTask) -> [LocationID] {
+        slice.locations.address(
+            of: search.vector, metric: search.definition.metric, most: Self.ownProbes,
+            epsilon: .infinity
+        ).map(\.key.location)
     }
 
     private func posting(_ key: LocationKey, _ space: SpaceID) -> Posting? {

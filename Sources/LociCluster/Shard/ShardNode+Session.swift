@@ -43,7 +43,13 @@ extension ShardNode {
         workers.values.map(\.state.catalog.version).min() ?? 0
     }
 
-    func answerPing(_ asker: Asker, into directives: inout [ShardDirective]) {
+    /// Points that are named as interrupted in one pong, for each partition of a collection.
+    private static let interruptedPerPong = 64
+
+    mutating func answerPing(
+        _ header: Header, _ asker: Asker, into directives: inout [ShardDirective]
+    ) {
+        let over = guardian.pinged(fence: header.fence)
         var vitals = ShardVitals()
         vitals.partitions = UInt32(workers.count)
         vitals.residentBytes = UInt64(pages.cache.residentBytes)
@@ -63,6 +69,9 @@ extension ShardNode {
                 news.write(partition)
                 news.write(slice.locationsVersion)
                 news.write(UInt64(slice.primaryCount))
+                news.write(
+                    array: slice.directory.interrupted(
+                        before: over, limit: Self.interruptedPerPong))
             }
         }
         answer(
@@ -77,7 +86,9 @@ extension ShardNode {
             return refuse(asker, unknownSpace(question.space), into: &directives)
         }
         let limit = max(1, Limits.chunkBytes / slice.definition.rowBytes)
-        let news = slice.journal.news(since: question.since, limit: limit)
+        // A copy that is too old to be told what went is told everything that is there.
+        let since = question.since < slice.journal.floor ? 0 : question.since
+        let news = slice.journal.news(since: since, limit: limit)
         var generations: [UInt32] = []
         var centroids: [Float] = []
         for location in news.born {
@@ -89,7 +100,7 @@ extension ShardNode {
             asker,
             .news(
                 News(
-                    space: question.space, partition: question.partition, since: question.since,
+                    space: question.space, partition: question.partition, since: since,
                     version: news.version, hasMore: news.hasMore)),
             bulk: [
                 Bytes(values: news.born), Bytes(values: generations), Bytes(values: centroids),

@@ -83,6 +83,6 @@ extension ShardNode {
         return LocationSplit(
             location: posting.location, ids: ids, vectors: vectors,
             dimension: slice.definition.dimension,
-            tuning: workers[slice.partition]!.state.tuning)
+            splitAbove: slice.splitAbove)
     }
 }

@@ -121,11 +121,17 @@ public struct ShardNode: Sendable {
             rejectedMessages += 1
             return
         }
+        do throws(LociError) {
+            try message.validated()
+        } catch {
+            rejectedMessages += 1
+            return refuse(asker, error, into: &directives)
+        }
         if message.header.sequence > 0 {
             return mutate(message, asker, into: &directives)
         }
         switch message.body {
-        case .ping: answerPing(asker, into: &directives)
+        case .ping: answerPing(message.header, asker, into: &directives)
         case .askNews(let question): answer(question, asker, into: &directives)
         case .install(let install):
             self.install(install, message.bulk, asker, into: &directives)

@@ -1,0 +1,56 @@
+import Foundation
+import LociBase
+import LociClient
+import Testing
+
+extension ProcessTests {
+    @Test("continues an import that was killed midway, and no point appears twice or is missing")
+    func interruptedImport() async throws {
+        let rows = 12_000
+        let dimension = 16
+        let cluster = try await LocalCluster.running()
+        let client = try cluster.client()
+        try await client.createCollection("points", dimension: dimension, metric: .l2)
+        let path = "\(cluster.folder)/points.fvecs"
+        try Self.vectorFile(rows: rows, dimension: dimension).write(to: URL(filePath: path))
+        let arguments = ["import", "points", path, "--batch", "64"]
+        for part in 1...2 {
+            let program = try cluster.startLoci(arguments)
+            try await Self.wait(for: rows * part / 4, client, while: program)
+            program.end(SIGKILL)
+            let count = try await client.count("points").count
+            #expect(count > 0 && count < UInt64(rows), "the import was over before it was killed")
+        }
+        let ended = try await cluster.loci("import", "points", path, "--batch", "64")
+        #expect(ended.code == 0, "\(ended.errors)")
+        #expect(ended.errors.contains("Resuming at row"), "\(ended.errors)")
+        #expect(try await client.count("points").count == UInt64(rows))
+        var random = SeededRandom(seed: 7)
+        let ids = (0..<500).map { _ in PointID(random.below(rows)) }
+        let answer = try await client.retrieve("points", ids: ids, withVector: true)
+        #expect(answer.points.map(\.id) == ids)
+        #expect(answer.points.allSatisfy { $0.vector == Self.vector($0.id, dimension) })
+    }
+
+    private static func vector(_ row: UInt64, _ dimension: Int) -> [Float] {
+        var random = SeededRandom(seed: row)
+        return (0..<dimension).map { _ in Float(random.unit()) }
+    }
+
+    private static func vectorFile(rows: Int, dimension: Int) -> Data {
+        var data = Data()
+        for row in 0..<UInt64(rows) {
+            withUnsafeBytes(of: Int32(dimension)) { data.append(contentsOf: $0) }
+            vector(row, dimension).withUnsafeBytes { data.append(contentsOf: $0) }
+        }
+        return data
+    }
+
+    private static func wait(
+        for count: Int, _ client: LociClient, while program: ChildProcess
+    ) async throws {
+        while program.isRunning, try await client.count("points").count < UInt64(count) {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+}

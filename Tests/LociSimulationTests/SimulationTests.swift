@@ -1,0 +1,44 @@
+import LociSimulation
+import Testing
+
+/// Lives of small clusters: 3 shards, 3 to 5 partitions, 4 clients, with crashes of shards and
+/// coordinator, cut and lossy networks. A failing seed is printed; `loci-simulate --first SEED
+/// --seeds 1 --verbose` runs it again.
+@Suite struct SimulationTests {
+    static let seedsPerGroup: UInt64 = 20
+
+    @Test(arguments: 0..<10)
+    func nothingAcknowledgedIsLostAndNothingElseIsThere(group: UInt64) {
+        var crashes = 0
+        var acknowledged = 0
+        var learned = 0
+        let first = group * Self.seedsPerGroup + 1
+        for seed in first..<(first + Self.seedsPerGroup) {
+            let report = Simulation(seed: seed).run()
+            #expect(report.violation == nil, "seed \(seed): \(report.violation ?? "")")
+            crashes += report.shardCrashes
+            acknowledged += report.acknowledged
+            learned += report.generation > 0 ? 1 : 0
+        }
+        // The runs reach what they are for.
+        #expect(crashes >= 10)
+        #expect(acknowledged >= 400)
+        #expect(learned >= 5)
+    }
+
+    @Test(arguments: [3, 17, 99] as [UInt64])
+    func theSameSeedIsTheSameRunByteForByte(seed: UInt64) {
+        let first = Simulation(seed: seed).run()
+        let second = Simulation(seed: seed).run()
+        #expect(first == second)
+        #expect(first.digest != Simulation(seed: seed + 1).run().digest)
+    }
+
+    @Test(arguments: Sabotage.allCases)
+    func aBrokenShardIsNoticed(sabotage: Sabotage) {
+        let noticed = (UInt64(1)...10).contains { seed in
+            Simulation(seed: seed, sabotage: sabotage).run().violation != nil
+        }
+        #expect(noticed)
+    }
+}
