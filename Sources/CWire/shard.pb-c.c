@@ -1429,7 +1429,7 @@ const ProtobufCMessageDescriptor loci__plant__descriptor =
   (ProtobufCMessageInit) loci__plant__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__ask_news__field_descriptors[3] =
+static const ProtobufCFieldDescriptor loci__ask_news__field_descriptors[4] =
 {
   {
     "space",
@@ -1467,8 +1467,21 @@ static const ProtobufCFieldDescriptor loci__ask_news__field_descriptors[3] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_continued",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Loci__AskNews, is_continued),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__ask_news__field_indices_by_name[] = {
+  3,   /* field[3] = is_continued */
   1,   /* field[1] = partition */
   2,   /* field[2] = since */
   0,   /* field[0] = space */
@@ -1476,7 +1489,7 @@ static const unsigned loci__ask_news__field_indices_by_name[] = {
 static const ProtobufCIntRange loci__ask_news__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor loci__ask_news__descriptor =
 {
@@ -1486,7 +1499,7 @@ const ProtobufCMessageDescriptor loci__ask_news__descriptor =
   "Loci__AskNews",
   "loci",
   sizeof(Loci__AskNews),
-  3,
+  4,
   loci__ask_news__field_descriptors,
   loci__ask_news__field_indices_by_name,
   1,  loci__ask_news__number_ranges,

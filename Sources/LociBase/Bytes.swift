@@ -103,7 +103,9 @@ public struct Bytes: Sendable {
     }
 
     /// All bytes as little-endian values; a remainder that fills no value is left out.
-    public func values<Value: BitwiseCopyable>(_ type: Value.Type = Value.self) -> [Value] {
+    @inlinable public func values<Value: BitwiseCopyable>(_ type: Value.Type = Value.self)
+        -> [Value]
+    {
         let stride = MemoryLayout<Value>.stride
         let size = count / stride
         return unsafe [Value](unsafeUninitializedCapacity: size) { target, initialized in
@@ -118,7 +120,9 @@ public struct Bytes: Sendable {
     public var array: [UInt8] { values(UInt8.self) }
 
     /// The bytes as UTF-8; what is not UTF-8 becomes replacement characters.
-    public var string: String { unsafe withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) } }
+    public var string: String {
+        unsafe withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+    }
 
     /// Copies `source` to `position`, first making the memory this value's own if it is shared.
     public mutating func replace(at position: Int, with source: Bytes) {

@@ -31,11 +31,13 @@ public struct FieldDefinition: Hashable, Sendable {
         guard shape.allSatisfy({ $0 > 0 }) else {
             throw LociError(.invalidArgument, "Every axis of a field must be at least 1.")
         }
-        let (bits, tooWide) = shape.last!.multipliedReportingOverflow(by: elementType.bitsPerElement)
+        let (bits, tooWide) = shape.last!.multipliedReportingOverflow(
+            by: elementType.bitsPerElement)
         guard !tooWide, bits <= UInt64(Layout.largestPageBytes) * 8 else {
             throw LociError(
                 .invalidArgument,
-                "A cell of \(shape.last!) \(elementType.name) elements is larger than a page of 2 MiB.",
+                "A cell of \(shape.last!) \(elementType.name) elements is larger than a page "
+                    + "of 2 MiB.",
                 advice: "Split the last axis: its length is the size of one cell.")
         }
         let cellBytes = Int((bits + 7) / 8)

@@ -22,7 +22,8 @@ final class StoragePool: Sendable {
     }
 
     private func queue(of address: PageAddress) -> DispatchQueue {
-        let mixed = mix64(address.page &+ UInt64(address.partition) << 48 ^ UInt64(address.space) << 56)
+        let mixed = mix64(
+            address.page &+ UInt64(address.partition) << 48 ^ UInt64(address.space) << 56)
         return pageQueues[Int(mixed % UInt64(pageQueues.count))]
     }
 
@@ -42,7 +43,9 @@ final class StoragePool: Sendable {
                 try store.write(
                     write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
             }
-            if case .failure(let error) = result { mailbox.post(.writeFailed(write.address, error)) }
+            if case .failure(let error) = result {
+                mailbox.post(.writeFailed(write.address, error))
+            }
         }
     }
 

@@ -2,9 +2,9 @@ import LociBase
 import LociKernels
 
 /// Balanced clustering by recursive bisection: each set is cut in two along the line between its
-/// two means, at the place that gives each side its share. Neighbouring parts stay neighbours in the
-/// result, so a run of them is itself a compact region: that is how hard locations are packed onto
-/// partitions.
+/// two means, at the place that gives each side its share. Neighbouring parts stay neighbours in
+/// the result, so a run of them is itself a compact region: that is how hard locations are packed
+/// onto partitions.
 public struct BalancedBisection: Sendable {
     public let dimension: Int
     private let rows: [Float]

@@ -130,8 +130,8 @@ public struct CollectionSlice: Sendable {
     }
 
     /// Replaces a hard location by its children, with the vectors that the record carries. A point
-    /// that the record does not know stays where it is, and the location with it: on a machine whose
-    /// kernels round differently, a replay may have put it here.
+    /// that the record does not know stays where it is, and the location with it: on a machine
+    /// whose kernels round differently, a replay may have put it here.
     public mutating func split(_ split: LocationSplit, writes: inout [PageWrite]) {
         guard let posting = postings[split.location] else { return }
         var children: [LocationID] = []

@@ -87,9 +87,9 @@ public struct LocationIndex: Sendable {
         return scores
     }
 
-    /// The address of a query: the nearest location, and those of the `most` nearest within a factor
-    /// of its squared distance (SPANN, equation 3; the factor is `1 + epsilon`). Inner products have
-    /// no such factor: there the `most` best count.
+    /// The address of a query: the nearest location, and those of the `most` nearest within a
+    /// factor of its squared distance (SPANN, equation 3; the factor is `1 + epsilon`). Inner
+    /// products have no such factor: there the `most` best count.
     public func address(
         of query: [Float], metric: Metric, most: Int, epsilon: Float,
         among isAllowed: ((Int) -> Bool)? = nil

@@ -1,5 +1,5 @@
-/// How postings grow and hard locations are learned. What is logged does not depend on it, so it may
-/// differ from start to start; tests use small numbers to get to the interesting states soon.
+/// How postings grow and hard locations are learned. What is logged does not depend on it, so it
+/// may differ from start to start; tests use small numbers to get to the interesting states soon.
 public struct SearchTuning: Equatable, Sendable {
     /// A posting with more points is split.
     public var splitAbove = 128
@@ -8,9 +8,9 @@ public struct SearchTuning: Equatable, Sendable {
     /// Points moved to a newer generation at a time.
     public var moveBatch: UInt32 = 128
     /// Hard locations that a query activates at most, when it does not say.
-    public var probes = 24
+    public var probes = 20
     /// A query activates hard locations within `1 + epsilon` of the nearest one's squared distance.
-    public var probeEpsilon: Float = 0.6
+    public var probeEpsilon: Float = 1.5
     /// Partitions that may hold a copy of a point.
     public var copies = 2
     /// A point gets a copy in a second partition whose nearest hard location is within this of the

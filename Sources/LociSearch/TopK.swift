@@ -2,22 +2,24 @@
 /// candidates cost one comparison.
 public struct TopK<Candidate: Sendable>: Sendable {
     public let limit: Int
-    private let isBetter: @Sendable (Candidate, Candidate) -> Bool
-    private var heap: [Candidate] = []
+    @usableFromInline let isBetter: @Sendable (Candidate, Candidate) -> Bool
+    @usableFromInline var heap: [Candidate] = []
 
-    public init(_ limit: Int, by isBetter: @escaping @Sendable (Candidate, Candidate) -> Bool) {
+    @inlinable public init(
+        _ limit: Int, by isBetter: @escaping @Sendable (Candidate, Candidate) -> Bool
+    ) {
         precondition(limit > 0)
         self.limit = limit
         self.isBetter = isBetter
         heap.reserveCapacity(min(limit, 1024))
     }
 
-    public var count: Int { heap.count }
+    @inlinable public var count: Int { heap.count }
 
     /// The worst that is kept, once k are.
-    public var worst: Candidate? { heap.count == limit ? heap[0] : nil }
+    @inlinable public var worst: Candidate? { heap.count == limit ? heap[0] : nil }
 
-    public mutating func insert(_ candidate: Candidate) {
+    @inlinable public mutating func insert(_ candidate: Candidate) {
         if heap.count < limit {
             heap.append(candidate)
             siftUp()
@@ -28,9 +30,9 @@ public struct TopK<Candidate: Sendable>: Sendable {
     }
 
     /// Best first.
-    public var sorted: [Candidate] { heap.sorted(by: isBetter) }
+    @inlinable public var sorted: [Candidate] { heap.sorted(by: isBetter) }
 
-    private mutating func siftUp() {
+    @inlinable mutating func siftUp() {
         var child = heap.count - 1
         while child > 0 {
             let parent = (child - 1) / 2
@@ -40,7 +42,7 @@ public struct TopK<Candidate: Sendable>: Sendable {
         }
     }
 
-    private mutating func siftDown() {
+    @inlinable mutating func siftDown() {
         var parent = 0
         while true {
             var worst = parent

@@ -1,8 +1,8 @@
 import LociBase
 import LociWire
 
-/// Loses, delays, repeats, reorders and damages messages, and cuts processes off, all from the run's
-/// seed. Messages cross it as the bytes that would be on the wire.
+/// Loses, delays, repeats, reorders and damages messages, and cuts processes off, all from the
+/// run's seed. Messages cross it as the bytes that would be on the wire.
 struct SimulatedNetwork {
     struct Faults {
         var loss = 0.0

@@ -73,7 +73,9 @@ final class SimulatedShard {
     }
 
     /// When work that is given now gets its turn and is done.
-    func finish(_ directive: ShardDirective, at now: Instant, _ random: inout SeededRandom) -> Instant {
+    func finish(_ directive: ShardDirective, at now: Instant, _ random: inout SeededRandom)
+        -> Instant
+    {
         let lane: Int
         var cost = UInt64.random(in: 20...120, using: &random)
         switch directive {

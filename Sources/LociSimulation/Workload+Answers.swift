@@ -89,8 +89,10 @@ extension Workload {
     /// Tokens by id, checked against the vectors.
     private mutating func tokens(_ bulk: [Bytes], payloads at: Int) -> [PointID: UInt64] {
         let ids = bulk[0].values(PointID.self)
-        let payloads = (try? PayloadList(
-            lengths: bulk[at], blob: bulk[at + 1], count: ids.count).items) ?? []
+        let payloads =
+            (try? PayloadList(
+                lengths: bulk[at], blob: bulk[at + 1], count: ids.count
+            ).items) ?? []
         var tokens: [PointID: UInt64] = [:]
         for (id, payload) in zip(ids, payloads) {
             guard payload.count == 16, payload.load(UInt64.self, at: 8) == id else {

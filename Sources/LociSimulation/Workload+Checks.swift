@@ -67,7 +67,8 @@ extension Workload {
     ) {
         if answer.isDegraded { return incomplete(check) }
         let ids = bulk[0].values(PointID.self)
-        if ids != ids.sorted() || Set(ids).count != ids.count || ids.contains(where: { $0 < from }) {
+        if ids != ids.sorted() || Set(ids).count != ids.count || ids.contains(where: { $0 < from })
+        {
             violation = "a page of the scroll is out of order"
         }
         if let stranger = ids.first(where: { found[$0] == nil }) {

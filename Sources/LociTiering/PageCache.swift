@@ -5,8 +5,8 @@ public import LociModel
 /// files are their home, so evicting is forgetting.
 ///
 /// Eviction is SIEVE (Zhang et al., "SIEVE is Simpler than LRU", NSDI 2024): a queue in order of
-/// arrival, one bit per page that a hit sets, and a hand that moves from old to new, clears bits and
-/// evicts the first page whose bit is clear. Hits move nothing.
+/// arrival, one bit per page that a hit sets, and a hand that moves from old to new, clears bits
+/// and evicts the first page whose bit is clear. Hits move nothing.
 ///
 /// Invariants:
 /// - `residentBytes <= budgetBytes`, or one page alone is larger than the budget and is not kept.
@@ -92,8 +92,16 @@ public struct PageCache: Sendable {
     private mutating func remove(slot place: Int) {
         let slot = slots[place]
         if hand == place { hand = slot.newer }
-        if slot.newer == Self.none { newest = slot.older } else { slots[slot.newer].older = slot.older }
-        if slot.older == Self.none { oldest = slot.newer } else { slots[slot.older].newer = slot.newer }
+        if slot.newer == Self.none {
+            newest = slot.older
+        } else {
+            slots[slot.newer].older = slot.older
+        }
+        if slot.older == Self.none {
+            oldest = slot.newer
+        } else {
+            slots[slot.older].newer = slot.newer
+        }
         places[slot.address] = nil
         residentBytes -= slot.bytes.count
         slots[place].bytes = Bytes()

@@ -283,8 +283,8 @@ public struct MatchesAnswer: Equatable, Sendable {
     }
 }
 
-/// Bulk: `[ids: UInt64 each, versions: UInt64 each, payload lengths: UInt32 each, payloads, vectors:
-/// Float each or empty]`.
+/// Bulk: `[ids: UInt64 each, versions: UInt64 each, payload lengths: UInt32 each, payloads,
+/// vectors: Float each or empty]`.
 public struct PointsAnswer: Equatable, Sendable {
     public var count: UInt32
     public var receipt: Receipt

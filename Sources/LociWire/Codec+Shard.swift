@@ -180,13 +180,15 @@ extension Plant {
 extension AskNews {
     init(_ layout: Loci__AskNews) {
         unsafe self.init(
-            space: layout.space, partition: layout.partition, since: layout.since)
+            space: layout.space, partition: layout.partition, since: layout.since,
+            isContinued: layout.is_continued != 0)
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__AskNews> {
         unsafe arena.place(
             Loci__AskNews(
-                base: ProtobufCMessage(), space: space, partition: partition, since: since),
+                base: ProtobufCMessage(), space: space, partition: partition, since: since,
+                is_continued: isContinued ? 1 : 0),
             loci__ask_news__init)
     }
 }

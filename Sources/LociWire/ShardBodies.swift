@@ -25,9 +25,9 @@ public struct Welcome: Equatable, Sendable {
     public init(catalogVersion: UInt64) { self.catalogVersion = catalogVersion }
 }
 
-/// Bulk: `[(space: UInt32, partition: UInt32, locations version: UInt64, points: UInt64, count: UInt32,
-/// ids: UInt64 each) each]`, for every collection's partition here. The ids are of points whose
-/// mutation was interrupted.
+/// Bulk: `[(space: UInt32, partition: UInt32, locations version: UInt64, points: UInt64, count:
+/// UInt32, ids: UInt64 each) each]`, for every collection's partition here. The ids are of points
+/// whose mutation was interrupted.
 public struct Pong: Equatable, Sendable {
     public var catalogVersion: UInt64
     public var vitals: ShardVitals
@@ -82,7 +82,8 @@ public struct Claimed: Equatable, Sendable {
     public init(count: UInt32) { self.count = count }
 }
 
-/// Sets the partitions that hold each id; none forgets the id. Bulk: `[ids, targets]` as in `Claim`.
+/// Sets the partitions that hold each id; none forgets the id. Bulk: `[ids, targets]` as in
+/// `Claim`.
 public struct Settle: Equatable, Sendable {
     public var space: SpaceID
     public var partition: PartitionIndex
@@ -134,11 +135,16 @@ public struct AskNews: Equatable, Sendable {
     public var space: SpaceID
     public var partition: PartitionIndex
     public var since: UInt64
+    /// `since` was reached by news that said there was more.
+    public var isContinued: Bool
 
-    public init(space: SpaceID, partition: PartitionIndex, since: UInt64) {
+    public init(
+        space: SpaceID, partition: PartitionIndex, since: UInt64, isContinued: Bool = false
+    ) {
         self.space = space
         self.partition = partition
         self.since = since
+        self.isContinued = isContinued
     }
 }
 
@@ -163,8 +169,8 @@ public struct News: Equatable, Sendable {
 }
 
 /// Bulk: `[vector: Float each, (partition: UInt32, location: UInt32) each]`; the location
-/// `UInt32.max` means all of the partition's, and the one below it those that the shard itself finds
-/// nearest. Answer: `matches`.
+/// `UInt32.max` means all of the partition's, and the one below it those that the shard itself
+/// finds nearest. Answer: `matches`.
 public struct ShardQuery: Equatable, Sendable {
     public var space: SpaceID
     public var k: UInt32
@@ -197,8 +203,8 @@ public struct Fetch: Equatable, Sendable {
 }
 
 /// Primary copies in the order of their ids, from `from` on, over the given partition or, with
-/// `UInt32.max`, all that live here. `generationBelow` keeps to points in postings of hard locations
-/// of an older generation; 0 means all. `idsOnly` leaves payloads out.
+/// `UInt32.max`, all that live here. `generationBelow` keeps to points in postings of hard
+/// locations of an older generation; 0 means all. `idsOnly` leaves payloads out.
 public struct ShardScroll: Equatable, Sendable {
     public var space: SpaceID
     public var partition: PartitionIndex

@@ -109,6 +109,7 @@ extension ProcessTests {
         let cluster = try await LocalCluster.running(shards: 2)
         let client = try cluster.client()
         try await client.createField("rows", elementType: .raw, shape: [100, 8])
+        try await client.createCollection("points", dimension: 4, metric: .l2)
         _ = try await client.write("rows", first: 5, bytes: Bytes(utf8: "12345678"))
 
         // While the cluster runs.
@@ -168,7 +169,7 @@ extension ProcessTests {
         var refusal = ""
         while ContinuousClock.now < end, !refusal.contains("refuses to serve") {
             do {
-                _ = try await client.read("rows", range: 0..<100)
+                _ = try await client.count("points")
             } catch {
                 refusal = "\(error)"
             }

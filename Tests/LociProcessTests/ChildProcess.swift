@@ -75,7 +75,8 @@ final class ChildProcess: @unchecked Sendable {
 
     /// Kilobytes of memory that the process has now.
     var residentKilobytes: Int {
-        let text = (try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)) ?? ""
+        let text =
+            (try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)) ?? ""
         let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
         return line.split(separator: " ").compactMap { Int($0) }.first ?? 0
     }

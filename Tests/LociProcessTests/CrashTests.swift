@@ -72,7 +72,8 @@ private struct CellWriter {
         var number: UInt64 = 0
         while !Task.isCancelled {
             number += 1
-            let batch = Set((0..<16).map { _ in cells.lowerBound + UInt64(random.below(cells.count)) })
+            let batch = Set(
+                (0..<16).map { _ in cells.lowerBound + UInt64(random.below(cells.count)) })
             await write(Array(batch), number)
             if random.chance(0.3) { _ = try? await check(Array(batch)) }
         }

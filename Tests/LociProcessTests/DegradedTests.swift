@@ -23,7 +23,8 @@ private final class Sightings: Sendable {
 }
 
 extension ProcessTests {
-    @Test("answers queries without a killed shard, says so within a second, and is whole again later")
+    @Test(
+        "answers queries without a killed shard, says so within a second, and is whole again later")
     func queriesGoOn() async throws {
         let cluster = try await LocalCluster.running()
         let client = try cluster.client(deadline: .seconds(5))

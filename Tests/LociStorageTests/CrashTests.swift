@@ -78,7 +78,8 @@ struct CrashTests {
                 if ends { model.endProcess() } else { model.crash(seed: operation) }
                 do {
                     try model.open()
-                    // What recovery has found is durable, even where the life before saw a sync fail.
+                    // What recovery has found is durable, even where the life before saw a sync
+                    // fail.
                     model.crash(seed: operation + 1)
                     try model.open()
                     try model.append([])

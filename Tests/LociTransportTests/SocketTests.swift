@@ -141,7 +141,8 @@ import Testing
         try echo([Bytes(utf8: "late")], router, dealer)
     }
 
-    /// A reader that sleeps fills its queue; what was sent before arrives whole, the rest not at all.
+    /// A reader that sleeps fills its queue; what was sent before arrives whole, the rest not at
+    /// all.
     @Test func aFullQueueBlocksWithoutHalfMessages() throws {
         let router = try router("ipc://\(prefix)-full")
         let dealer = try dealer(router)

@@ -249,7 +249,12 @@ struct RandomMessages {
             let body = Plant(space: space, partition: partition, generation: number())
             return (.plant(body), [floats(n * 4)])
         case 34:
-            return (.askNews(AskNews(space: space, partition: partition, since: number())), [])
+            return (
+                .askNews(
+                    AskNews(
+                        space: space, partition: partition, since: number(),
+                        isContinued: flag())), []
+            )
         case 35:
             return (
                 .news(

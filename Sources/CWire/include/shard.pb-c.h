@@ -211,10 +211,11 @@ struct  Loci__AskNews
   uint32_t space;
   uint32_t partition;
   uint64_t since;
+  protobuf_c_boolean is_continued;
 };
 #define LOCI__ASK_NEWS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__ask_news__descriptor) \
-    , 0, 0, 0 }
+    , 0, 0, 0, 0 }
 
 
 /*

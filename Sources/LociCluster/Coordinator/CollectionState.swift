@@ -3,8 +3,8 @@ import LociModel
 import LociSearch
 import LociText
 
-/// What the coordinator knows of a collection: a copy of all hard locations, how far it follows each
-/// partition, and how learning stands.
+/// What the coordinator knows of a collection: a copy of all hard locations, how far it follows
+/// each partition, and how learning stands.
 ///
 /// Invariants:
 /// - `locations` holds what the partitions had at their `known` versions.
@@ -16,6 +16,8 @@ struct CollectionState: Sendable {
         var isHeard = false
         var known: UInt64 = 0
         var announced: UInt64 = 0
+        /// The last news said that there is more.
+        var isContinuing = false
         /// When news was asked for that has not come yet.
         var askedAt: Instant?
         var points: UInt64 = 0

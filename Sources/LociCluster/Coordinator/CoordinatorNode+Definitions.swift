@@ -117,7 +117,8 @@ extension CoordinatorNode {
             var encoder: LexicalEncoder?
             if definition.isText {
                 let saved = savedRarity[definition.space]
-                encoder = saved.flatMap { try? LexicalEncoder(encodedState: $0) }
+                encoder =
+                    saved.flatMap { try? LexicalEncoder(encodedState: $0) }
                     ?? LexicalEncoder()
             }
             collections[definition.space] = CollectionState(
@@ -130,7 +131,11 @@ extension CoordinatorNode {
         unroutable isUnroutable: Bool, _ space: SpaceID,
         into directives: inout [CoordinatorDirective]
     ) {
-        if isUnroutable { metadata.unroutable.insert(space) } else { metadata.unroutable.remove(space) }
+        if isUnroutable {
+            metadata.unroutable.insert(space)
+        } else {
+            metadata.unroutable.remove(space)
+        }
         guard persisting == nil else { return }
         persist(metadata, for: 0, into: &directives)
     }

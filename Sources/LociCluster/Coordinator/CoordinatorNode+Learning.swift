@@ -4,10 +4,10 @@ import LociPlacement
 import LociSearch
 import LociWire
 
-/// Learning where a collection's data lies. When enough points have come, hard locations are learned
-/// from a sample over all partitions, neighbouring ones are planted on the same partition, and the
-/// points that came before are moved to where they belong. After that hard locations split where
-/// they are, and nothing has to move unless the data turns out to lie elsewhere.
+/// Learning where a collection's data lies. When enough points have come, hard locations are
+/// learned from a sample over all partitions, neighbouring ones are planted on the same partition,
+/// and the points that came before are moved to where they belong. After that hard locations split
+/// where they are, and nothing has to move unless the data turns out to lie elsewhere.
 extension CoordinatorNode {
     mutating func advanceLearning(into directives: inout [CoordinatorDirective]) {
         guard isWhole else { return }
@@ -93,7 +93,8 @@ extension CoordinatorNode {
     ) {
         guard let state = collections[space] else { return }
         note(unroutable: outcome.isUnroutable, space, into: &directives)
-        let number = begin(.plant(space), nil, now.advanced(milliseconds: LearningPolicy.stepMilliseconds))
+        let number = begin(
+            .plant(space), nil, now.advanced(milliseconds: LearningPolicy.stepMilliseconds))
         var operation = operations.removeValue(forKey: number)!
         operation.sequence = takeSequence()
         for (partition, centroids) in outcome.centroids.enumerated() where !centroids.isEmpty {
@@ -167,7 +168,9 @@ extension CoordinatorNode {
             let mutation = MutationOperation(
                 space: space, definition: definition, purpose: .move(partition),
                 ids: found, vectors: Bytes(), payloads: [])
-            enter(mutation, nil, now.advanced(milliseconds: LearningPolicy.stepMilliseconds), into: &directives)
+            enter(
+                mutation, nil, now.advanced(milliseconds: LearningPolicy.stepMilliseconds),
+                into: &directives)
         }
     }
 

@@ -16,9 +16,9 @@ import LociWire
 /// 4. remove: older copies elsewhere go; then the client is answered;
 /// 5. settle: the directory names just the partitions that hold the point. Nobody waits for it.
 ///
-/// Interrupted anywhere, the point is still there, old or new, and the directory names every copy and
-/// that the entry is open. Such points are mended: brought home like those that move to newer hard
-/// locations, in the version that is the newest of all copies.
+/// Interrupted anywhere, the point is still there, old or new, and the directory names every copy
+/// and that the entry is open. Such points are mended: brought home like those that move to newer
+/// hard locations, in the version that is the newest of all copies.
 extension CoordinatorNode {
     mutating func upsert(
         _ upsert: Upsert, _ bulk: [Bytes], _ client: Operation.Client, _ deadline: Instant,

@@ -1,7 +1,7 @@
 import LociBase
 import LociModel
-import LociSearch
 import LociPlacement
+import LociSearch
 import LociWire
 
 /// How the coordinator stands with one shard.
@@ -208,7 +208,10 @@ extension CoordinatorNode {
         if following.known < following.announced, mayAsk ?? true, sessions[Int(shard)].isUp {
             following.askedAt = now
             post(
-                .askNews(AskNews(space: space, partition: partition, since: following.known)),
+                .askNews(
+                    AskNews(
+                        space: space, partition: partition, since: following.known,
+                        isContinued: following.isContinuing)),
                 to: shard, into: &directives)
         }
         collections[space]!.following[Int(partition)] = following
@@ -231,7 +234,9 @@ extension CollectionState {
     mutating func take(_ news: News, _ bulk: [Bytes]) {
         following[Int(news.partition)].askedAt = nil
         if news.since == 0 {
-            for key in locations.keys where key.partition == news.partition { locations.remove(key) }
+            for key in locations.keys where key.partition == news.partition {
+                locations.remove(key)
+            }
         }
         let born = bulk[0].values(LocationID.self)
         let generations = bulk[1].values(UInt32.self)
@@ -250,5 +255,10 @@ extension CollectionState {
             locations.remove(LocationKey(partition: news.partition, location: location))
         }
         following[Int(news.partition)].known = news.version
+        following[Int(news.partition)].isContinuing = news.hasMore
+        if news.hasMore {
+            let announced = following[Int(news.partition)].announced
+            following[Int(news.partition)].announced = max(announced, news.version + 1)
+        }
     }
 }

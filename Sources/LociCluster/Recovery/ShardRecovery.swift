@@ -47,7 +47,8 @@ private struct Replay {
                     try PartitionState(
                         partition: partition, partitions: partitions, tuning: tuning,
                         snapshot: bytes)
-                } ?? PartitionState(
+                }
+                ?? PartitionState(
                     partition: partition, partitions: partitions, tuning: tuning)
             for record in saved.records {
                 var effects = PartitionState.Effects()

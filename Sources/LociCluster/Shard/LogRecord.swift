@@ -83,8 +83,8 @@ extension LogRecord {
         for list in targets { writer.write(array: list) }
     }
 
-    /// - Throws: DATA_LOSS. A record whose checksum was right but that cannot be read was written by
-    ///   another version.
+    /// - Throws: DATA_LOSS. A record whose checksum was right but that cannot be read was written
+    ///   by another version.
     public init(encoded bytes: Bytes) throws(LociError) {
         let broken = LociError(
             .dataLoss, "A log record cannot be read.",

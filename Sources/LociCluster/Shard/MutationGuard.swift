@@ -41,7 +41,8 @@ struct MutationGuard: Sendable {
         return fenceAtPing
     }
 
-    /// Whether a message belongs to the session between that coordinator and this start of the shard.
+    /// Whether a message belongs to the session between that coordinator and this start of the
+    /// shard.
     func accepts(_ header: Header, incarnation: UInt64) -> Bool {
         header.senderIncarnation == coordinator && coordinator != 0
             && header.receiverIncarnation == incarnation

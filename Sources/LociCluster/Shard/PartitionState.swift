@@ -2,8 +2,8 @@ public import LociBase
 public import LociModel
 public import LociSearch
 
-/// All that a partition knows. A state machine over the log: `apply` is called with every record, in
-/// the log's order, live and in recovery alike, and the same records lead to the same state.
+/// All that a partition knows. A state machine over the log: `apply` is called with every record,
+/// in the log's order, live and in recovery alike, and the same records lead to the same state.
 ///
 /// Invariants:
 /// - `slices` holds a slice for each collection of the catalog, and no other.

@@ -5,7 +5,8 @@ import LociSearch
 /// A partition's state and the queue of what is to be logged next.
 ///
 /// Invariants:
-/// - `inFlight` is the group that is being made durable, in the log's order; `queue` comes after it.
+/// - `inFlight` is the group that is being made durable, in the log's order; `queue` comes after
+///   it.
 /// - `lsn` is the end of the last record that `state` has applied.
 struct PartitionWorker: Sendable {
     struct Pending: Sendable {

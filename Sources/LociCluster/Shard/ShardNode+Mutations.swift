@@ -1,7 +1,7 @@
 import LociBase
 import LociModel
-import LociTiering
 import LociSearch
+import LociTiering
 import LociWire
 
 /// Catalog versions that all partitions must have durable before the answer.
@@ -27,7 +27,7 @@ extension ShardNode {
             case .shardWrite(let write):
                 try enqueue(
                     try record(write, message.bulk), write.partition, .acknowledge(asker))
-            case .claim(let claim):
+            case .claim(let claim) where !claim.isLookup:
                 let record = try record(claim, message.bulk, message.header.sequence)
                 try enqueue(record, claim.partition, .claimed(asker))
             case .put(let put):

@@ -127,8 +127,10 @@ extension ShardNode {
         var found: [FoundPoint] = []
         if scroll.sampleSeed != 0 {
             var random = SeededRandom(seed: scroll.sampleSeed)
-            let sample = ids.count <= Int(scroll.limit)
-                ? Array(ids) : (0..<Int(scroll.limit)).map { _ in ids.randomElement(using: &random)! }
+            let sample =
+                ids.count <= Int(scroll.limit)
+                ? Array(ids)
+                : (0..<Int(scroll.limit)).map { _ in ids.randomElement(using: &random)! }
             return Set(sample).sorted().map {
                 FoundPoint(partition: partition, id: $0, record: slice.points[$0]!)
             }

@@ -74,7 +74,8 @@ extension ShardNode {
                 if !needed.isEmpty { return needed }
             }
             score(&search, &task)
-            let needed = payloadNeeds(search.found ?? [], search.definition, search.query.withPayload)
+            let needed = payloadNeeds(
+                search.found ?? [], search.definition, search.query.withPayload)
             task.kind = .search(search)
             if !needed.isEmpty { return needed }
         }
@@ -149,7 +150,8 @@ extension ShardNode {
                 task.receipt.vectorsScored += UInt64(run.count)
                 for (index, score) in scores.enumerated()
                 where posting.isLive[run.firstSlot + index] {
-                    let match = Match(id: posting.ids[run.firstSlot + index], version: 0, score: score)
+                    let match = Match(
+                        id: posting.ids[run.firstSlot + index], version: 0, score: score)
                     best.insert((match, planned.key.partition))
                 }
             }

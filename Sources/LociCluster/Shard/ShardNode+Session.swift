@@ -1,7 +1,7 @@
 import LociBase
 import LociModel
-import LociTiering
 import LociSearch
+import LociTiering
 import LociWire
 
 /// Opening a session, staying in touch, telling what changed.
@@ -87,7 +87,8 @@ extension ShardNode {
         }
         let limit = max(1, Limits.chunkBytes / slice.definition.rowBytes)
         // A copy that is too old to be told what went is told everything that is there.
-        let since = question.since < slice.journal.floor ? 0 : question.since
+        let isTooOld = question.since < slice.journal.floor && !question.isContinued
+        let since = isTooOld ? 0 : question.since
         let news = slice.journal.news(since: since, limit: limit)
         var generations: [UInt32] = []
         var centroids: [Float] = []

@@ -1,10 +1,10 @@
 import LociBase
 import LociModel
-import LociTiering
 import LociSearch
+import LociTiering
 
-/// Splitting postings that have become too full. The pages are brought into memory first; then, when
-/// no record is in flight, the split is computed from the state just as it will be applied to.
+/// Splitting postings that have become too full. The pages are brought into memory first; then,
+/// when no record is in flight, the split is computed from the state just as it will be applied to.
 extension ShardNode {
     /// Asks for the pages of postings that are too full and not being split yet.
     mutating func loadSplits(

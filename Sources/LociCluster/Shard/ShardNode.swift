@@ -11,8 +11,8 @@ public enum ShardEvent: Sendable {
     case pageArrived(PageAddress, Result<Bytes, LociError>)
     /// A page's file did not take a write whose record is durable.
     case writeFailed(PageAddress, LociError)
-    /// A group of records is durable up to the LSN. RESOURCE_EXHAUSTED: the disk is full and nothing
-    /// was written; any other error is final.
+    /// A group of records is durable up to the LSN. RESOURCE_EXHAUSTED: the disk is full and
+    /// nothing was written; any other error is final.
     case committed(PartitionIndex, Result<LSN, LociError>)
     /// The partition's log now has so many bytes.
     case checkpointed(PartitionIndex, Result<UInt64, LociError>)
@@ -26,15 +26,16 @@ public enum ShardDirective: Sendable {
     case write(PageWrite)
     /// Append to the partition's log and make durable.
     case commit(PartitionIndex, [Bytes])
-    /// Make all writes given so far durable, keep the snapshot, and let go of the log below the LSN.
+    /// Make all writes given so far durable, keep the snapshot, and let go of the log below the
+    /// LSN.
     case checkpoint(PartitionIndex, LSN, snapshot: Bytes)
     case drop(PartitionIndex, SpaceID)
     /// End the process: going on would risk data.
     case stop(LociError)
 }
 
-/// Everything a shard decides. A value: events in, directives out. It has no socket, file, thread or
-/// clock; the stopwatch only fills receipts and no decision depends on it.
+/// Everything a shard decides. A value: events in, directives out. It has no socket, file, thread
+/// or clock; the stopwatch only fills receipts and no decision depends on it.
 ///
 /// Invariants:
 /// - A write is applied, and seen by reads, only after its record is durable; it is acknowledged
