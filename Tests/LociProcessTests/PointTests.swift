@@ -122,31 +122,59 @@ extension ProcessTests {
         }
     }
 
+    /// Scroll, retrieve and count agree with what was acknowledged. What was interrupted, the
+    /// cluster mends by itself: for that there is some time.
     private func checkPoints(_ client: LociClient, _ writers: [PointWriter]) async throws {
+        let possible = writers.reduce(into: [:]) { $0.merge($1.expected.possible) { $1 } }
+        let end = ContinuousClock.now + .seconds(10)
+        while true {
+            let wrong = try await disagreements(client, possible)
+            let lasting = wrong.filter { possible[$0.key]!.count == 1 }
+            #expect(lasting.isEmpty, "\(lasting.count): \(lasting.prefix(3))")
+            if wrong.isEmpty || ContinuousClock.now > end {
+                #expect(wrong.isEmpty, "\(wrong.count): \(wrong.prefix(3))")
+                break
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        let sure = possible.count { !$0.value.contains(0) }
+        let most = possible.count { $0.value != [0] }
+        try await expectCount(client, sure...most)
+    }
+
+    /// What is wrong with each point that is not as it may be.
+    private func disagreements(
+        _ client: LociClient, _ possible: [PointID: Set<UInt64>]
+    ) async throws -> [PointID: String] {
+        let ids = possible.keys.sorted()
         let all = try await allPoints(client)
         #expect(all.map(\.id) == Array(Set(all.map(\.id))).sorted())
-        let scrolled = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
-        for writer in writers {
-            let answer = try await Self.patiently {
-                try await client.retrieve("points", ids: Array(writer.ids), withVector: true)
-            }
-            #expect(!answer.isDegraded)
-            let found = Dictionary(uniqueKeysWithValues: answer.points.map { ($0.id, $0) })
-            for id in writer.ids {
-                #expect(found[id] == scrolled[id], "id \(id)")
+        let answer = try await Self.patiently {
+            try await client.retrieve("points", ids: ids, withVector: true)
+        }
+        #expect(!answer.isDegraded)
+        let ways = [("scroll", all), ("retrieve", answer.points)]
+        var wrong: [PointID: String] = [:]
+        for (way, points) in ways {
+            let found = Dictionary(points.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+            for id in ids {
                 let number = found[id].map { PointWriter.number(of: $0) } ?? 0
-                let allowed = writer.expected.possible[id]!
-                guard let number, allowed.contains(number) else {
-                    Issue.record("id \(id) is \(found[id] as Any), allowed were \(allowed)")
-                    continue
-                }
+                if let number, possible[id]!.contains(number) { continue }
+                let point = found[id].map { "\($0)" } ?? "nothing"
+                wrong[id] = "\(way) gives \(point), allowed were \(possible[id]!)"
             }
         }
-        let sure = writers.flatMap(\.expected.possible).count { !$0.value.contains(0) }
-        let possible = writers.flatMap(\.expected.possible).count { $0.value != [0] }
-        let count = try await Self.patiently { try await client.count("points").count }
-        #expect(Int(count) >= sure)
-        #expect(Int(count) <= possible)
+        return wrong
+    }
+
+    /// While points move to newer hard locations, some are counted twice for a moment.
+    private func expectCount(_ client: LociClient, _ allowed: ClosedRange<Int>) async throws {
+        let end = ContinuousClock.now + .seconds(5)
+        var count = 0
+        repeat {
+            count = Int(try await Self.patiently { try await client.count("points").count })
+        } while !allowed.contains(count) && ContinuousClock.now < end
+        #expect(allowed.contains(count))
     }
 
     /// Once every change with an unknown outcome has been repeated, nothing of it is left.
@@ -161,7 +189,7 @@ extension ProcessTests {
             #expect(writer.expected.unsure.isEmpty)
             present += writer.expected.possible.values.count { $0 != [0] }
         }
-        #expect(try await client.count("points").count == UInt64(present))
+        try await expectCount(client, present...present)
         let all = try await allPoints(client)
         #expect(all.count == present)
         for point in all.prefix(20) {
