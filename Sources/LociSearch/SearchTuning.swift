@@ -10,7 +10,7 @@ public struct SearchTuning: Equatable, Sendable {
     /// Hard locations that a query activates at most, when it does not say.
     public var probes = 20
     /// A query activates hard locations within `1 + epsilon` of the nearest one's squared distance.
-    public var probeEpsilon: Float = 1.5
+    public var probeEpsilon: Float = 4
     /// Partitions that may hold a copy of a point.
     public var copies = 2
     /// A point gets a copy in a second partition whose nearest hard location is within this of the

@@ -127,7 +127,8 @@ extension ProcessTests {
         for task in writers {
             var writer = await task.value
             try await Self.patiently { try await writer.check(Array(writer.cells)) }
-            #expect(writer.wrong.isEmpty, "seed \(seed)\n\(cluster.logs)")
+            let some = writer.wrong.prefix(3)
+            #expect(some.isEmpty, "seed \(seed)\n\(cluster.logs)")
             acknowledged += writer.acknowledged
             failed += writer.failed
         }

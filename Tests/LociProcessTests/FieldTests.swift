@@ -53,7 +53,7 @@ extension ProcessTests {
                     cell % 4 == 3 ? Bytes(zeros: rowBytes) : Bytes(Self.row(cell, bytes: rowBytes))
                 if answer[index] != expected { wrong.append(cell) }
             }
-            #expect(wrong.isEmpty)
+            #expect(wrong.prefix(5).isEmpty)
         }
     }
 

@@ -1,0 +1,100 @@
+import LociBase
+import LociModel
+import LociPlacement
+import LociWire
+import Testing
+
+@testable import LociCluster
+
+/// A coordinator with shards that do only what a test says, in time that a test moves.
+struct CoordinatorStage {
+    var node: CoordinatorNode
+    var now = Instant(nanoseconds: 1_000_000_000)
+    private var nextRequest: UInt64 = 0
+
+    init(shards: Int = 2) {
+        let metadata = ClusterMetadata(
+            clusterID: 5, map: PartitionMap(partitions: 2 * shards, shards: shards))
+        var first = metadata
+        first.incarnation = 1
+        node = CoordinatorNode(
+            metadata: first, endpoints: (0..<shards).map { "shard-\($0)" },
+            stopwatch: { Instant.zero })
+        handle(.tick)
+        for shard in 0..<ShardIndex(shards) {
+            handle(.shard(shard, answer(0, .welcome(Welcome(catalogVersion: 0)))))
+        }
+    }
+
+    @discardableResult
+    mutating func handle(_ event: CoordinatorEvent) -> [CoordinatorDirective] {
+        var directives: [CoordinatorDirective] = []
+        node.handle(event, at: now, into: &directives)
+        return directives
+    }
+
+    /// A client's request.
+    mutating func ask(
+        _ body: Body, bulk: [Bytes] = [], deadlineMilliseconds: UInt64 = 5000
+    ) -> [CoordinatorDirective] {
+        nextRequest += 1
+        let header = Header(
+            requestID: nextRequest, deadlineMicroseconds: deadlineMilliseconds * 1000)
+        return handle(.client(1, Message(header, body, bulk: bulk)))
+    }
+
+    func answer(_ request: UInt64, _ body: Body, bulk: [Bytes] = []) -> Message {
+        var header = Header(requestID: request)
+        header.senderIncarnation = 1
+        return Message(header, body, bulk: bulk)
+    }
+
+    /// A shard answers a message that was sent to it.
+    mutating func reply(
+        _ sent: Sent, _ body: Body, bulk: [Bytes] = []
+    ) -> [CoordinatorDirective] {
+        handle(.shard(sent.shard, answer(sent.message.header.requestID, body, bulk: bulk)))
+    }
+
+    /// Carries a definition out, with all shards.
+    mutating func define(_ change: Body) {
+        var directives = ask(change)
+        directives = handle(.persisted(directives.persists.first!.number, nil))
+        for sent in directives.sent {
+            _ = reply(sent, .acknowledged(Acknowledged(count: 1)))
+        }
+    }
+}
+
+struct Sent {
+    let shard: ShardIndex
+    let message: Message
+}
+
+extension [CoordinatorDirective] {
+    var replies: [Message] {
+        compactMap { if case .reply(_, let message) = $0 { message } else { nil } }
+    }
+
+    var persists: [(number: UInt64, bytes: Bytes)] {
+        compactMap { if case .persist(let number, let bytes) = $0 { (number, bytes) } else { nil } }
+    }
+
+    /// Without pings and hellos.
+    var sent: [Sent] {
+        compactMap { directive in
+            guard case .send(let shard, let message) = directive else { return nil }
+            switch message.body {
+            case .ping, .hello: return nil
+            default: return Sent(shard: shard, message: message)
+            }
+        }
+    }
+
+    var failure: LociError? {
+        for reply in replies {
+            if case .failure(let error) = reply.body { return error }
+        }
+        return nil
+    }
+}
