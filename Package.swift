@@ -106,7 +106,16 @@ let package = Package(
         tests("LociSimulationTests", ["LociSimulation"]),
         tests(
             "LociClusterTests",
-            ["LociBase", "LociModel", "LociTiering", "LociSearch", "LociWire", "LociCluster"]),
+            [
+                "LociBase", "LociModel", "LociPlacement", "LociTiering", "LociSearch", "LociWire",
+                "LociCluster",
+            ]),
+        tests(
+            "LociProcessTests",
+            [
+                "LociBase", "LociModel", "LociWire", "LociTransport", "LociClient", "loci",
+                "loci-shard", "loci-coordinator",
+            ]),
         tests("LociRuntimeTests", ["LociBase", "LociModel", "LociRuntime", "LociTransport"]),
     ],
     swiftLanguageModes: [.v6],

@@ -1263,7 +1263,7 @@ const ProtobufCMessageDescriptor loci__settle__descriptor =
   (ProtobufCMessageInit) loci__settle__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__put__field_descriptors[2] =
+static const ProtobufCFieldDescriptor loci__put__field_descriptors[3] =
 {
   {
     "space",
@@ -1289,15 +1289,28 @@ static const ProtobufCFieldDescriptor loci__put__field_descriptors[2] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "generation",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Put, generation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__put__field_indices_by_name[] = {
+  2,   /* field[2] = generation */
   1,   /* field[1] = partition */
   0,   /* field[0] = space */
 };
 static const ProtobufCIntRange loci__put__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor loci__put__descriptor =
 {
@@ -1307,7 +1320,7 @@ const ProtobufCMessageDescriptor loci__put__descriptor =
   "Loci__Put",
   "loci",
   sizeof(Loci__Put),
-  2,
+  3,
   loci__put__field_descriptors,
   loci__put__field_indices_by_name,
   1,  loci__put__number_ranges,

@@ -42,7 +42,8 @@ extension LociClient {
     public func read(_ field: String, range: Range<CellIndex>) async throws(LociError) -> Cells {
         let cellBytes = try await cellBytes(of: field)
         let count = try Self.cellCount(range)
-        let parts = Chunks.ranges(count: count, itemBytes: cellBytes, itemLimit: .max)
+        let parts = Chunks.ranges(
+            count: count, itemBytes: cellBytes, itemLimit: Limits.cellsPerRequest)
         return try await read(field, parts) { part in
             (
                 ReadCells(
@@ -79,7 +80,8 @@ extension LociClient {
             throw wrongSize(bytes.count, cellBytes: cellBytes, field: field)
         }
         let count = bytes.count / cellBytes
-        let parts = Chunks.ranges(count: count, itemBytes: cellBytes, itemLimit: .max)
+        let parts = Chunks.ranges(
+            count: count, itemBytes: cellBytes, itemLimit: Limits.cellsPerRequest)
         return try await write(field, parts) { part in
             (
                 WriteCells(

@@ -46,6 +46,8 @@ private final class CoordinatorDriver {
     private var wasWhole = false
 
     private static let tickMicroseconds: UInt64 = 25_000
+    /// Clients' requests are taken for so long before shards are heard again.
+    private static let turnMicroseconds: UInt64 = 10_000
 
     init(_ configuration: ClusterConfiguration) throws {
         var logger = Logger(label: "loci-coordinator")
@@ -85,6 +87,8 @@ private final class CoordinatorDriver {
             for event in mailbox.takeAll() { handle(event) }
             try receive()
             if Clock.now() >= nextTick {
+                // What shards have said counts before any of them is called silent.
+                try receiveFromShards()
                 handle(.tick)
                 nextTick = Clock.now().advanced(microseconds: Self.tickMicroseconds)
                 reportWholeness()
@@ -96,17 +100,10 @@ private final class CoordinatorDriver {
 
     /// Answers of shards first: they free what clients' requests take.
     private func receive() throws {
-        for (shard, dealer) in dealers.enumerated() {
-            for _ in 0..<256 {
-                guard let frames = try dealer.receive() else { break }
-                do throws(WireError) {
-                    handle(.shard(UInt32(shard), try Message(frames: frames)))
-                } catch {
-                    reject(error)
-                }
-            }
-        }
-        for _ in 0..<64 {
+        try receiveFromShards()
+        let started = Clock.now()
+        for _ in 0..<64
+        where Clock.now().microseconds(since: started) < Self.turnMicroseconds {
             guard let (peer, frames) = try router.receive() else { return }
             do throws(WireError) {
                 handle(.client(peer.value, try Message(frames: frames)))
@@ -119,6 +116,19 @@ private final class CoordinatorDriver {
         }
         // More may be waiting that no new event announces.
         mailbox.wakeUp.signal()
+    }
+
+    private func receiveFromShards() throws {
+        for (shard, dealer) in dealers.enumerated() {
+            for _ in 0..<256 {
+                guard let frames = try dealer.receive() else { break }
+                do throws(WireError) {
+                    handle(.shard(UInt32(shard), try Message(frames: frames)))
+                } catch {
+                    reject(error)
+                }
+            }
+        }
     }
 
     private func reject(_ error: WireError) {
@@ -177,9 +187,14 @@ private final class CoordinatorDriver {
     }
 
     private func send(_ message: Message, to shard: UInt32) {
-        let outcome = try? dealers[Int(shard)].send(try message.encoded())
-        if outcome != .sent {
-            mailbox.post(.undeliverable(shard, requestID: message.header.requestID))
+        let request = message.header.requestID
+        do {
+            let frames = try message.encoded()
+            if try dealers[Int(shard)].send(frames) != .sent {
+                mailbox.post(.undeliverable(shard, requestID: request, nil))
+            }
+        } catch {
+            mailbox.post(.undeliverable(shard, requestID: request, error as? LociError))
         }
     }
 

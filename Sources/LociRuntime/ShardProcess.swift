@@ -88,7 +88,7 @@ private final class ShardDriver {
         poller.add(mailbox.wakeUp)
         while !stop.isSet, fatal == nil {
             _ = try poller.wait(timeoutMilliseconds: 1000)
-            for event in mailbox.takeAll() { handle(event) }
+            for event in mailbox.takeAll() where fatal == nil { handle(event) }
             try receive()
         }
         pool.drain()
@@ -98,7 +98,7 @@ private final class ShardDriver {
 
     /// Takes a bounded number of messages, so that completions get their turn.
     private func receive() throws {
-        for _ in 0..<256 {
+        for _ in 0..<256 where fatal == nil {
             guard let (peer, frames) = try router.receive() else { return }
             do throws(WireError) {
                 handle(.received(from: peer.value, try Message(frames: frames)))
@@ -117,7 +117,7 @@ private final class ShardDriver {
         node.handle(event, at: Clock.now(), into: &directives)
         let given = directives
         directives.removeAll(keepingCapacity: true)
-        for directive in given { carryOut(directive) }
+        for directive in given where fatal == nil { carryOut(directive) }
     }
 
     private func carryOut(_ directive: ShardDirective) {
@@ -126,8 +126,8 @@ private final class ShardDriver {
         case .load(let address, let pageBytes): pool.load(address, pageBytes: pageBytes)
         case .write(let write): pool.write(write)
         case .commit(let partition, let records): pool.commit(partition, records)
-        case .checkpoint(let partition, let lsn, let snapshot):
-            pool.checkpoint(partition, lsn, snapshot: snapshot)
+        case .checkpoint(let partition, let lsn, let state):
+            pool.checkpoint(partition, lsn, state)
         case .drop(let partition, let space): pool.drop(partition, space)
         case .stop(let error): fatal = error
         }

@@ -1,9 +1,11 @@
 import Dispatch
+import Glibc
 import LociBase
 import LociCluster
 import LociModel
 import LociSearch
 import LociStorage
+import Synchronization
 
 /// Everything of a shard that can block: page-ins, page writes, log commits, checkpoints. Work on
 /// one page, and on one partition's log, is done in the order in which it was given.
@@ -13,6 +15,12 @@ final class StoragePool: Sendable {
     private let pageQueues: [DispatchQueue]
     private let logQueues: [DispatchQueue]
     private let checkpointQueue = DispatchQueue(label: "loci.checkpoint")
+    private let pendingWriteBytes = Atomic(0)
+    /// A page's file did not take a write: no checkpoint may count on it.
+    private let hasFailedWrite = Atomic(false)
+
+    /// Writes of applied records that may wait for their files; commits wait beyond it.
+    private static let mostPendingWriteBytes = 64 << 20
 
     init(store: SliceStore, threads: Int, mailbox: Mailbox<ShardEvent>) {
         self.store = store
@@ -38,19 +46,25 @@ final class StoragePool: Sendable {
 
     /// A write that fails leaves the page behind the log: the shard must stop and recover.
     func write(_ write: PageWrite) {
-        queue(of: write.address).async { [store, mailbox] in
+        pendingWriteBytes.add(write.bytes.count, ordering: .relaxed)
+        queue(of: write.address).async { [self] in
             let result = Self.result { () throws(StorageError) in
                 try store.write(
                     write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
             }
+            pendingWriteBytes.subtract(write.bytes.count, ordering: .relaxed)
             if case .failure(let error) = result {
+                hasFailedWrite.store(true, ordering: .releasing)
                 mailbox.post(.writeFailed(write.address, error))
             }
         }
     }
 
     func commit(_ partition: PartitionIndex, _ records: [Bytes]) {
-        logQueues[Int(partition) % logQueues.count].async { [store, mailbox] in
+        logQueues[Int(partition) % logQueues.count].async { [self] in
+            while pendingWriteBytes.load(ordering: .relaxed) > Self.mostPendingWriteBytes {
+                usleep(500)
+            }
             let result = Self.result { () throws(StorageError) in
                 try store.append(records, to: partition)
             }
@@ -58,10 +72,11 @@ final class StoragePool: Sendable {
         }
     }
 
-    func checkpoint(_ partition: PartitionIndex, _ lsn: LSN, snapshot: Bytes) {
-        afterWrites { [store, mailbox] in
+    func checkpoint(_ partition: PartitionIndex, _ lsn: LSN, _ state: PartitionState) {
+        afterWrites { [self] in
+            if hasFailedWrite.load(ordering: .acquiring) { return }
             let result = Self.result { () throws(StorageError) in
-                try store.checkpoint(partition, at: lsn, snapshot: snapshot)
+                try store.checkpoint(partition, at: lsn, snapshot: state.snapshot)
             }
             mailbox.post(.checkpointed(partition, result))
         }

@@ -87,15 +87,15 @@ public struct CollectionSlice: Sendable {
     /// Stores a point, in the place of an older version of it. A version that is not newer than
     /// the stored one changes nothing.
     public mutating func put(
-        _ id: PointID, version: UInt64, isPrimary: Bool, vector: Bytes, payload: Bytes,
-        writes: inout [PageWrite]
+        _ id: PointID, version: UInt64, generation: UInt32 = 0, isPrimary: Bool, vector: Bytes,
+        payload: Bytes, writes: inout [PageWrite]
     ) {
         precondition(vector.count == definition.rowBytes)
         if let stored = points[id] {
             guard stored.version < version else { return }
             forget(id, stored)
         }
-        let location = home(of: vector.values(Float.self))
+        let location = home(of: vector.values(Float.self), generation)
         let slot = postings[location]!.take(id)
         if postings[location]!.liveCount > splitAbove { overfull.insert(location) }
         writes.append(geometry.write(vector, extent: postings[location]!.extent, slot: slot))
@@ -179,14 +179,17 @@ public struct CollectionSlice: Sendable {
 
     // MARK: Parts of the verbs
 
-    /// The posting for a new vector: that of the nearest hard location of the latest generation.
-    /// The first vector becomes the first hard location.
-    private mutating func home(of vector: [Float]) -> LocationID {
-        let latest = locations.latestGeneration
+    /// The posting for a new vector: that of the nearest hard location of the generation by which
+    /// its partition was chosen. The first vector becomes the first hard location, and so does one
+    /// whose posting is full.
+    private mutating func home(of vector: [Float], _ generation: UInt32) -> LocationID {
         let generations = locations.generations
         let nearest = locations.address(
-            of: vector, metric: .l2, most: 1, epsilon: 0, among: { generations[$0] == latest })
-        return nearest.first?.key.location ?? addLocation(vector, generation: 0)
+            of: vector, metric: .l2, most: 1, epsilon: 0, among: { generations[$0] == generation })
+        if let location = nearest.first?.key.location, !postings[location]!.isFull {
+            return location
+        }
+        return addLocation(vector, generation: generation)
     }
 
     private mutating func addLocation(_ centroid: [Float], generation: UInt32) -> LocationID {

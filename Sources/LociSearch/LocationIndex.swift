@@ -91,7 +91,7 @@ public struct LocationIndex: Sendable {
     /// factor of its squared distance (SPANN, equation 3; the factor is `1 + epsilon`). Inner
     /// products have no such factor: there the `most` best count.
     public func address(
-        of query: [Float], metric: Metric, most: Int, epsilon: Float,
+        of query: [Float], metric: Metric, most: Int, least: Int = 1, epsilon: Float,
         among isAllowed: ((Int) -> Bool)? = nil
     ) -> [ActiveLocation] {
         let scores = scores(query, metric: metric)
@@ -108,8 +108,10 @@ public struct LocationIndex: Sendable {
         }
         let ranked = best.sorted
         guard let nearest = ranked.first else { return [] }
-        let bound = smallerIsNearer ? (1 + epsilon) * nearest.score : .infinity
-        return ranked.prefix { !smallerIsNearer || $0.score <= bound || $0.row == nearest.row }
+        let isBounded = smallerIsNearer && epsilon < .infinity
+        let bound = isBounded ? (1 + epsilon) * nearest.score : .infinity
+        let near = ranked.prefix { !smallerIsNearer || $0.score <= bound }
+        return ranked.prefix(max(near.count, least, 1))
             .map { ActiveLocation(key: keys[$0.row], score: $0.score) }
     }
 }

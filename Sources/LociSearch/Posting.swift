@@ -35,6 +35,8 @@ public struct Posting: Equatable, Sendable {
     /// Virtual rows of an extent. Virtual space is free; a posting splits long before it is full.
     static let extentRows = 16384
 
+    var isFull: Bool { liveCount >= Self.extentRows }
+
     mutating func take(_ id: PointID) -> Int {
         stamp += 1
         liveCount += 1

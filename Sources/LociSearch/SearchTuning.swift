@@ -9,6 +9,8 @@ public struct SearchTuning: Equatable, Sendable {
     public var moveBatch: UInt32 = 128
     /// Hard locations that a query activates at most, when it does not say.
     public var probes = 20
+    /// A query activates at least so many, however near the nearest one is.
+    public var leastProbes = 8
     /// A query activates hard locations within `1 + epsilon` of the nearest one's squared distance.
     public var probeEpsilon: Float = 4
     /// Partitions that may hold a copy of a point.

@@ -115,10 +115,10 @@ final class SimulatedShard {
                     write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
             case .commit(let partition, let records):
                 return .committed(partition, .success(try store.append(records, to: partition)))
-            case .checkpoint(let partition, let lsn, let snapshot):
+            case .checkpoint(let partition, let lsn, let state):
                 return .checkpointed(
                     partition,
-                    .success(try store.checkpoint(partition, at: lsn, snapshot: snapshot)))
+                    .success(try store.checkpoint(partition, at: lsn, snapshot: state.snapshot)))
             case .drop(let partition, let space):
                 try store.drop(space: space, partition: partition)
             case .send, .stop: break

@@ -93,7 +93,7 @@ struct BulkFrames {
 
     func centroids() throws(LociError) {
         try expect(1, multipleOf: 4)
-        if let index = Vectors.firstNonFinite(in: frames[0]) {
+        if let index = Vectors.firstUnusable(in: frames[0]) {
             throw LociError(
                 .invalidArgument, "A centroid has a NaN or an infinity, at float \(index).")
         }

@@ -137,13 +137,14 @@ extension Settle {
 extension Put {
     init(_ layout: Loci__Put) {
         unsafe self.init(
-            space: layout.space, partition: layout.partition)
+            space: layout.space, partition: layout.partition, generation: layout.generation)
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__Put> {
         unsafe arena.place(
             Loci__Put(
-                base: ProtobufCMessage(), space: space, partition: partition),
+                base: ProtobufCMessage(), space: space, partition: partition,
+                generation: generation),
             loci__put__init)
     }
 }

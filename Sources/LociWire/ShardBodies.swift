@@ -99,10 +99,13 @@ public struct Settle: Equatable, Sendable {
 public struct Put: Equatable, Sendable {
     public var space: SpaceID
     public var partition: PartitionIndex
+    /// Of the hard locations that chose the partition; the points go to some of the same.
+    public var generation: UInt32
 
-    public init(space: SpaceID, partition: PartitionIndex) {
+    public init(space: SpaceID, partition: PartitionIndex, generation: UInt32 = 0) {
         self.space = space
         self.partition = partition
+        self.generation = generation
     }
 }
 

@@ -116,7 +116,7 @@ import Testing
         #expect(asked.sent.count == 2)
         let lost = asked.sent[0]
         let none = stage.handle(
-            .undeliverable(lost.shard, requestID: lost.message.header.requestID))
+            .undeliverable(lost.shard, requestID: lost.message.header.requestID, nil))
         #expect(none.replies.isEmpty)
         let answered = stage.reply(
             asked.sent[1], .matches(MatchesAnswer(count: 1, receipt: Receipt())),
@@ -155,10 +155,10 @@ import Testing
         stage.define(Self.createField)
         let asked = stage.ask(.readCells(ReadCells(field: "cells", count: 1)))
         let answered = stage.handle(
-            .undeliverable(0, requestID: asked.sent[0].message.header.requestID))
+            .undeliverable(0, requestID: asked.sent[0].message.header.requestID, nil))
         #expect(answered.failure?.code == .unavailable)
         let again = stage.handle(
-            .undeliverable(0, requestID: asked.sent[0].message.header.requestID))
+            .undeliverable(0, requestID: asked.sent[0].message.header.requestID, nil))
         #expect(again.replies.isEmpty && stage.node.operations.isEmpty)
     }
 

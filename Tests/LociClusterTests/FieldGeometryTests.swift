@@ -73,8 +73,10 @@ import Testing
 
     @Test func shapesAndPagesThatCannotBeAreRefused() {
         let refused: [([UInt64], ElementType, Int)] = [
-            ([5], .raw, 0), ([0, 5], .raw, 0), ([5, 0], .raw, 0), ([1, 1, 1, 1, 1, 1, 1, 1, 1], .raw, 0),
-            ([1, (2 << 20) + 1], .raw, 0), ([1, .max], .float32, 0), ([1, .max], .packed(bits: 8), 0),
+            ([5], .raw, 0), ([0, 5], .raw, 0), ([5, 0], .raw, 0),
+            ([1, 1, 1, 1, 1, 1, 1, 1, 1], .raw, 0),
+            ([1, (2 << 20) + 1], .raw, 0), ([1, .max], .float32, 0),
+            ([1, .max], .packed(bits: 8), 0),
             ([1, 5000], .raw, 4096), ([1, 1], .raw, 2048), ([1, 1], .raw, 5000),
             ([1, 1], .raw, 4 << 20),
         ]

@@ -28,7 +28,9 @@ import Testing
                 return metric == .dot ? left.score > right.score : left.score < right.score
             }.prefix(most)
         guard metric != .dot, let nearest = ranked.first else { return Array(ranked) }
-        return ranked.filter { $0.score == nearest.score || $0.score <= (1 + epsilon) * nearest.score }
+        return ranked.filter {
+            $0.score == nearest.score || $0.score <= (1 + epsilon) * nearest.score
+        }
     }
 
     @Test(arguments: 1...4) func theAddressIsThatOfASortedScan(seed: UInt64) {

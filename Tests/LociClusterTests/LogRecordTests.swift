@@ -28,7 +28,7 @@ import Testing
             .cells(space: 1, cells: [0, 9, 1 << 40], bytes: Bytes([1, 2, 3])),
             .claim(space: 2, sequence: 1 << 41, ids: [3, 4], targets: [[1, 2], []]),
             .settle(space: 2, sequence: 5, ids: [3], targets: [[65535]]),
-            .put(space: 2, sequence: 6, points: points),
+            .put(space: 2, sequence: 6, generation: 3, points: points),
             .remove(space: 2, sequence: .max, ids: [1, 2, 3]),
             .plant(space: 2, generation: 4, centroids: [1, 2, 3, -4]),
             .split(space: 2, split),

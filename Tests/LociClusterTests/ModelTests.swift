@@ -81,7 +81,8 @@ import Testing
             for partitions in shards...(3 * shards) {
                 let map = PartitionMap(partitions: partitions, shards: shards)
                 let lists = (0..<ShardIndex(shards)).map(map.partitions(of:))
-                #expect(lists.flatMap(\.self).sorted() == (0..<PartitionIndex(partitions)).map(\.self))
+                #expect(
+                    lists.flatMap(\.self).sorted() == (0..<PartitionIndex(partitions)).map(\.self))
                 #expect(lists.map(\.count).max()! - lists.map(\.count).min()! <= 1)
                 for (shard, list) in lists.enumerated() {
                     #expect(list.allSatisfy { map.shard(of: $0) == ShardIndex(shard) })

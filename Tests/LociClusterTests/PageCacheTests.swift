@@ -12,7 +12,9 @@ import Testing
     /// rules of the SIEVE paper.
     @Test func evictsInTheOrderOfSieve() {
         var cache = PageCache(budgetBytes: 3)
-        func insert(_ number: UInt64) { cache.insert(Bytes([UInt8(number)]), at: Self.page(number)) }
+        func insert(_ number: UInt64) {
+            cache.insert(Bytes([UInt8(number)]), at: Self.page(number))
+        }
         func resident() -> [UInt64] { (1...9).filter { cache.contains(Self.page($0)) } }
         for number in 1...3 { insert(UInt64(number)) }
         _ = cache.lookup(Self.page(1))

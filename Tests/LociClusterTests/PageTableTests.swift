@@ -63,7 +63,8 @@ import Testing
             case 1:
                 guard !onTheirWay.isEmpty else { continue }
                 let load = onTheirWay.remove(at: random.below(onTheirWay.count))
-                let (bytes, waiters) = table.arrived(Self.page(UInt64(load.page)), Bytes(load.bytes))
+                let (bytes, waiters) = table.arrived(
+                    Self.page(UInt64(load.page)), Bytes(load.bytes))
                 #expect(bytes.array == files[load.page])
                 #expect(!waiters.isEmpty)
             default:

@@ -95,7 +95,10 @@ struct PartitionModel {
             if truth[id]?.version ?? 0 < putVersion { truth[id] = stored }
         }
         points.vectors = Bytes(values: rows)
-        apply(.put(space: Self.space, sequence: putVersion, points: points))
+        let placement = random.chance(0.8) ? generation : generation / 2
+        apply(
+            .put(
+                space: Self.space, sequence: putVersion, generation: placement, points: points))
     }
 
     mutating func remove() {
@@ -154,7 +157,8 @@ struct PartitionModel {
             splitAbove: slice.splitAbove)
     }
 
-    /// Splits a location; one in five records does not know one of its points.
+    /// Splits a location; one in five records does not know one of its points, and one in five
+    /// knows one that is elsewhere.
     mutating func split(_ location: LocationID) {
         let slice = slice
         var split = makeSplit(location)
@@ -167,8 +171,14 @@ struct PartitionModel {
             stranger = split.children[0].ids.removeLast()
             split.children[0].vectors.removeLast()
         }
+        let foreigner = slice.points.filter { $0.value.location != location }.keys.min()
+        if let foreigner, !split.children.isEmpty, random.below(5) == 0 {
+            split.children[0].ids.append(foreigner)
+            split.children[0].vectors.append(Bytes(values: vector()))
+        }
         apply(.split(space: Self.space, split))
         let after = self.slice
+        if let foreigner { #expect(after.points[foreigner] == slice.points[foreigner]) }
         let born = Set(after.postings.keys).subtracting(slice.postings.keys)
         #expect(born.count == split.children.count)
         let homes = Set(members.filter { $0 != stranger }.map { after.points[$0]!.location })

@@ -43,6 +43,7 @@ extension ProcessTests {
         try await Served.prepare(client)
         let cells = UInt64(Limits.cellsPerRequest)
         let points = Limits.pointsPerRequest + 1
+        let longText = String(repeating: "a", count: 600_000)
         let requests: [(Body, [Bytes])] = [
             (.readCells(ReadCells(field: "rows", count: cells + 1)), []),
             (.readCells(ReadCells(field: "rows", count: cells)), []),
@@ -63,11 +64,7 @@ extension ProcessTests {
                 .query(Query(collection: "points", k: UInt32(Limits.neighbours) + 1)),
                 [Bytes(values: [Float](repeating: 0, count: 4))]
             ),
-            (
-                .query(
-                    Query(collection: "points", k: 1, text: String(repeating: "a", count: 600_000))),
-                []
-            ),
+            (.query(Query(collection: "points", k: 1, text: longText)), []),
             (
                 .createField(
                     CreateField(name: "big", elementType: .raw, shape: [1 << 40, 1 << 40])), []

@@ -241,7 +241,10 @@ struct RandomMessages {
             )
         case 31:
             return (
-                .put(Put(space: space, partition: partition)),
+                .put(
+                    Put(
+                        space: space, partition: partition,
+                        generation: number())),
                 [bytes(n * 8), bytes(n), floats(n * 4)] + payloads(n)
             )
         case 32: return (.remove(Remove(space: space, partition: partition)), [bytes(n * 8)])

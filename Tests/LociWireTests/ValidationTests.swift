@@ -26,6 +26,10 @@ import Testing
                 sentence(query, [Bytes(values: vector)])
                     == "The vector has a NaN or an infinity at element 3.")
         }
+        vector[3] = -2e15
+        #expect(
+            sentence(query, [Bytes(values: vector)])
+                == "The vector has a number beyond 1e15 at element 3.")
         let upsert = Body.upsert(Upsert(collection: "c", count: 2))
         let bulk = [ids(2), Bytes(values: [1, 2, 3, .nan] as [Float]), Bytes(zeros: 8), Bytes()]
         #expect(

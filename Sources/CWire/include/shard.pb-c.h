@@ -170,10 +170,11 @@ struct  Loci__Put
   ProtobufCMessage base;
   uint32_t space;
   uint32_t partition;
+  uint32_t generation;
 };
 #define LOCI__PUT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__put__descriptor) \
-    , 0, 0 }
+    , 0, 0, 0 }
 
 
 /*

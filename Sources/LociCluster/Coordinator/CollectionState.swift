@@ -44,6 +44,13 @@ struct CollectionState: Sendable {
     var following: [Following]
     var learning = Learning.resting(points: 0)
     var learningNotBefore = Instant.zero
+    /// Generation of hard locations by which points are placed: one that all partitions are known
+    /// to have. 0 places by id.
+    var placement: UInt32 = 0
+    /// A learning failed in part and has to be repeated.
+    var mustLearn = false
+    /// Points were placed by an older generation while others moved: they have to move too.
+    var mustMoveAgain = false
     var encoder: LexicalEncoder?
     var isRarityUnsaved = false
     /// Interrupted points are being mended.
@@ -59,6 +66,11 @@ struct CollectionState: Sendable {
     var points: UInt64 { following.reduce(0) { $0 + $1.points } }
     var isCurrent: Bool { following.allSatisfy(\.isCurrent) }
     var isMended: Bool { !isMending && following.allSatisfy { $0.interrupted == 0 } }
+    /// Every point lies where the newest hard locations say, as far as is known.
+    var isSettled: Bool {
+        if case .resting(let points) = learning { return points > 0 && placement > 0 }
+        return false
+    }
     var isMoving: Bool {
         switch learning {
         case .moving, .movingBatch: true

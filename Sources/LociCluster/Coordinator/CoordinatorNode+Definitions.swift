@@ -31,6 +31,7 @@ extension CoordinatorNode {
                 fail(operation, error, into: &directives)
             }
         }
+        if persisting == nil, isMetadataUnsaved { persist(metadata, for: 0, into: &directives) }
     }
 
     private mutating func persist(
@@ -38,6 +39,7 @@ extension CoordinatorNode {
         into directives: inout [CoordinatorDirective]
     ) {
         nextPersist += 1
+        isMetadataUnsaved = false
         persisting = Persisting(operation: operation, metadata: next)
         directives.append(.persist(nextPersist, next.encoded))
     }
@@ -136,8 +138,8 @@ extension CoordinatorNode {
         } else {
             metadata.unroutable.remove(space)
         }
-        guard persisting == nil else { return }
-        persist(metadata, for: 0, into: &directives)
+        isMetadataUnsaved = true
+        nextDefinition(into: &directives)
     }
 
     /// Once a second, keeps what the encoders have learned.

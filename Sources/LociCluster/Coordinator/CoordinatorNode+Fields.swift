@@ -54,6 +54,11 @@ extension CoordinatorNode {
 
     func takeCells(_ bytes: Bytes, _ part: Int, _ operation: inout Operation) {
         guard case .read(var read) = operation.kind else { return }
+        let asked = read.sources.lazy.filter { $0.part == part }.map(\.index).max() ?? -1
+        guard bytes.count == (asked + 1) * read.field.cellBytes else {
+            operation.failure = LociError(.internal, "A shard answered other cells than asked for.")
+            return
+        }
         read.parts[part] = bytes
         operation.kind = .read(read)
     }

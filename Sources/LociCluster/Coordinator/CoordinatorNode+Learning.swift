@@ -12,6 +12,10 @@ extension CoordinatorNode {
     mutating func advanceLearning(into directives: inout [CoordinatorDirective]) {
         guard isWhole else { return }
         for space in collections.keys.sorted() {
+            if collections[space]!.isCurrent {
+                let latest = collections[space]!.locations.latestGeneration
+                collections[space]!.placement = latest
+            }
             let state = collections[space]!
             guard state.isCurrent, now >= state.learningNotBefore else { continue }
             switch state.learning {
@@ -30,7 +34,7 @@ extension CoordinatorNode {
     private func isDue(_ state: CollectionState, since points: UInt64) -> Bool {
         let partitions = state.following.count
         guard partitions > 1, state.points >= tuning.learnAfter else { return false }
-        if state.locations.latestGeneration == 0 { return true }
+        if state.locations.latestGeneration == 0 || state.mustLearn { return true }
         let fullest = state.following.map(\.points).max() ?? 0
         let share = Double(state.points) / Double(partitions)
         return state.points >= points * LearningPolicy.growth
@@ -44,6 +48,7 @@ extension CoordinatorNode {
     ) {
         let definition = collections[space]!.definition
         collections[space]!.learning = .busy
+        collections[space]!.mustLearn = false
         let number = begin(
             .sample(SampleOperation(definition: definition)), nil,
             now.advanced(milliseconds: LearningPolicy.stepMilliseconds))
@@ -110,12 +115,15 @@ extension CoordinatorNode {
         resume(operation, into: &directives)
     }
 
-    /// What was planted stays, even if a part failed: hard locations without points do no harm, and
-    /// the partitions without new ones take part in the next learning.
+    /// What was planted stays, even if a part failed: hard locations without points do no harm. The
+    /// learning is then repeated, with the next generation.
     mutating func planted(_ space: SpaceID, _ operation: Operation) {
         releaseSequence(operation.sequence)
         operations[operation.number] = nil
-        guard operation.failure == nil else { return rest(space) }
+        guard operation.failure == nil else {
+            collections[space]?.mustLearn = true
+            return rest(space)
+        }
         collections[space]?.learning = .moving(0, from: 0)
         // Moving begins when the news of the new locations has come.
         collections[space]?.learningNotBefore = now.advanced(milliseconds: 300)
@@ -130,8 +138,13 @@ extension CoordinatorNode {
     ) {
         let generation = collections[space]!.locations.latestGeneration
         guard Int(partition) < metadata.map.partitions, generation > 0 else {
-            let points = collections[space]!.points
-            collections[space]!.learning = .resting(points: points)
+            if collections[space]!.mustMoveAgain {
+                collections[space]!.mustMoveAgain = false
+                collections[space]!.learning = .moving(0, from: 0)
+            } else {
+                let points = max(collections[space]!.points, 1)
+                collections[space]!.learning = .resting(points: points)
+            }
             return
         }
         collections[space]!.learning = .movingBatch(partition)

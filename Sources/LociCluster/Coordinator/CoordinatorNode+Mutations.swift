@@ -170,6 +170,7 @@ extension CoordinatorNode {
         into directives: inout [CoordinatorDirective]
     ) {
         mutation.phase = isLookup ? .looking : .claiming
+        mutation.generation = collections[mutation.space]?.placement ?? 0
         mutation.targets = (0..<mutation.ids.count).map {
             isLookup ? [] : targets(of: $0, mutation)
         }
@@ -194,6 +195,8 @@ extension CoordinatorNode {
         operation.kind = .mutation(mutation)
     }
 
+    private static let copiesPerFetch = 32
+
     /// Fetches every copy that the directories name.
     private mutating func gather(
         _ mutation: inout MutationOperation, _ operation: inout Operation,
@@ -203,14 +206,19 @@ extension CoordinatorNode {
         let groups = groupByPartition(mutation.previous)
         operation.kind = .mutation(mutation)
         for partition in groups.keys.sorted() {
-            ask(
-                metadata.map.shard(of: PartitionIndex(partition)),
-                .fetch(
-                    Fetch(
-                        space: mutation.space, partition: PartitionIndex(partition),
-                        withVector: true)),
-                bulk: [Bytes(values: groups[partition]!.map { mutation.ids[$0] })],
-                part: Int(partition), for: &operation, into: &directives)
+            // Few at a time: with the largest payloads and vectors they still fit a message.
+            let members = groups[partition]!
+            for start in stride(from: 0, to: members.count, by: Self.copiesPerFetch) {
+                let some = members[start..<min(start + Self.copiesPerFetch, members.count)]
+                ask(
+                    metadata.map.shard(of: PartitionIndex(partition)),
+                    .fetch(
+                        Fetch(
+                            space: mutation.space, partition: PartitionIndex(partition),
+                            withVector: true)),
+                    bulk: [Bytes(values: some.map { mutation.ids[$0] })],
+                    part: Int(partition), for: &operation, into: &directives)
+            }
         }
     }
 
@@ -232,8 +240,8 @@ extension CoordinatorNode {
         let rowBytes = mutation.definition.rowBytes
         let row = mutation.vectors.slice((index * rowBytes)..<((index + 1) * rowBytes))
         let state = collections[mutation.space]
-        let latest = state?.locations.latestGeneration ?? 0
-        guard let state, latest > 0 else {
+        let placement = mutation.generation
+        guard let state, placement > 0 else {
             return [
                 UInt16(
                     Directory.partition(
@@ -243,7 +251,7 @@ extension CoordinatorNode {
         let generations = state.locations.generations
         let address = state.locations.address(
             of: row.values(), metric: .l2, most: tuning.copies * 8,
-            epsilon: tuning.copyEpsilon, among: { generations[$0] == latest })
+            epsilon: tuning.copyEpsilon, among: { generations[$0] == placement })
         var targets: [UInt16] = []
         for active in address where !targets.contains(UInt16(active.key.partition)) {
             targets.append(UInt16(active.key.partition))
@@ -260,22 +268,48 @@ extension CoordinatorNode {
         let groups = groupByPartition(mutation.targets)
         let rowBytes = mutation.definition.rowBytes
         for partition in groups.keys.sorted() {
-            let members = groups[partition]!
-            let rows = members.map {
-                mutation.vectors.slice(($0 * rowBytes)..<(($0 + 1) * rowBytes))
+            for members in messages(of: groups[partition]!, mutation, rowBytes: rowBytes) {
+                let rows = members.map {
+                    mutation.vectors.slice(($0 * rowBytes)..<(($0 + 1) * rowBytes))
+                }
+                let isPrimary = members.map {
+                    UInt8(mutation.targets[$0][0] == partition ? 1 : 0)
+                }
+                let payloads = PayloadList(members.map { mutation.payloads[$0] })
+                ask(
+                    metadata.map.shard(of: PartitionIndex(partition)),
+                    .put(
+                        Put(
+                            space: mutation.space, partition: PartitionIndex(partition),
+                            generation: mutation.generation)),
+                    bulk: [
+                        Bytes(values: members.map { mutation.ids[$0] }), Bytes(values: isPrimary),
+                        Bytes.joined(rows), payloads.lengths, payloads.blob,
+                    ], part: Int(partition), sequence: mutation.sequence, for: &operation,
+                    into: &directives)
             }
-            let isPrimary = members.map { UInt8(mutation.targets[$0][0] == partition ? 1 : 0) }
-            let payloads = PayloadList(members.map { mutation.payloads[$0] })
-            ask(
-                metadata.map.shard(of: PartitionIndex(partition)),
-                .put(Put(space: mutation.space, partition: PartitionIndex(partition))),
-                bulk: [
-                    Bytes(values: members.map { mutation.ids[$0] }), Bytes(values: isPrimary),
-                    Bytes.joined(rows), payloads.lengths, payloads.blob,
-                ], part: Int(partition), sequence: mutation.sequence, for: &operation,
-                into: &directives)
         }
         operation.kind = .mutation(mutation)
+    }
+
+    /// Points in groups whose vectors and payloads each fit a frame.
+    private func messages(
+        of members: [Int], _ mutation: MutationOperation, rowBytes: Int
+    ) -> [[Int]] {
+        var groups: [[Int]] = [[]]
+        var vectors = 0
+        var payloads = 0
+        for member in members {
+            vectors += rowBytes
+            payloads += mutation.payloads[member].count
+            if max(vectors, payloads) > Limits.frameBytes, !groups[groups.count - 1].isEmpty {
+                groups.append([])
+                vectors = rowBytes
+                payloads = mutation.payloads[member].count
+            }
+            groups[groups.count - 1].append(member)
+        }
+        return groups
     }
 
     /// Partitions of older copies, for each point.
@@ -391,6 +425,11 @@ extension CoordinatorNode {
             let acknowledged = Acknowledged(count: count, receipt: receipt(of: operation))
             answer(operation, .acknowledged(acknowledged), into: &directives)
         }
+        if mutation.purpose != .delete,
+            mutation.generation < collections[mutation.space]?.placement ?? 0
+        {
+            placedByOlder(mutation.space)
+        }
         switch mutation.purpose {
         case .move(let partition):
             moved(mutation, partition, hasFailed: operation.failure != nil)
@@ -398,6 +437,15 @@ extension CoordinatorNode {
         case .upsert, .delete: break
         }
         admitWaiting(into: &directives)
+    }
+
+    /// Points were placed by hard locations that are not the newest any more: they move after all.
+    private mutating func placedByOlder(_ space: SpaceID) {
+        if case .resting = collections[space]!.learning {
+            collections[space]!.learning = .moving(0, from: 0)
+        } else {
+            collections[space]!.mustMoveAgain = true
+        }
     }
 
     private mutating func postSettle(

@@ -77,7 +77,9 @@ extension CoordinatorNode {
         into directives: inout [CoordinatorDirective]
     ) {
         let receipt = receipt(of: operation)
-        if let failure = operation.failure, receipt.shardsAnswered == 0 {
+        if let failure = operation.failure,
+            receipt.shardsAnswered == 0 || failure.isAboutTheRequest
+        {
             return fail(operation, failure, into: &directives)
         }
         let found = retrieve.ids.compactMap { retrieve.points[$0] }
@@ -130,7 +132,9 @@ extension CoordinatorNode {
         into directives: inout [CoordinatorDirective]
     ) {
         let receipt = receipt(of: operation)
-        if let failure = operation.failure, receipt.shardsAnswered == 0 {
+        if let failure = operation.failure,
+            receipt.shardsAnswered == 0 || failure.isAboutTheRequest
+        {
             return fail(operation, failure, into: &directives)
         }
         var newest: [PointID: FoundMatch] = [:]

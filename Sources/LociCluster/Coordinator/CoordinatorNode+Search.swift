@@ -77,6 +77,9 @@ extension CoordinatorNode {
         return vector
     }
 
+    /// Hard locations of the second try, when the first found fewer than k points.
+    private static let widerProbes: UInt32 = 256
+
     private var everywhere: [LocationKey] {
         (0..<PartitionIndex(metadata.map.partitions)).map {
             LocationKey(partition: $0, location: ShardQuery.everyLocation)
@@ -98,9 +101,13 @@ extension CoordinatorNode {
         let probes = query.probes == 0 ? tuning.probes : Int(query.probes)
         let epsilon = query.probes == 0 ? tuning.probeEpsilon : .infinity
         var keys = state.locations.address(
-            of: vector, metric: definition.metric, most: probes, epsilon: epsilon
+            of: vector, metric: definition.metric, most: probes, least: tuning.leastProbes,
+            epsilon: epsilon
         ).map(\.key)
-        for (partition, following) in state.following.enumerated() where !following.isCurrent {
+        // Points that are not yet where the learned hard locations say could be anywhere.
+        let isUnsettled = state.locations.latestGeneration == 0 || !state.isSettled
+        for (partition, following) in state.following.enumerated()
+        where isUnsettled || !following.isCurrent {
             keys.append(
                 LocationKey(
                     partition: PartitionIndex(partition), location: ShardQuery.ownChoice))
@@ -133,10 +140,10 @@ extension CoordinatorNode {
     ) {
         let receipt = receipt(of: operation)
         if let failure = operation.failure,
-            receipt.shardsAnswered == 0 || failure.code == .invalidArgument
+            receipt.shardsAnswered == 0 || failure.isAboutTheRequest
         {
             let others = elsewhere(operation)
-            if query.isElsewhere || others.isEmpty || failure.code == .invalidArgument {
+            if query.isElsewhere || others.isEmpty || failure.isAboutTheRequest {
                 return fail(operation, failure, into: &directives)
             }
             var operation = operation
@@ -147,13 +154,17 @@ extension CoordinatorNode {
         }
         let best = merge(query)
         let isDegraded = operation.failure != nil
-        if best.count < query.query.k, !isDegraded, !query.isWidened, !query.query.isExact {
-            // The active hard locations hold too few points; perhaps all together do not.
+        if best.count < query.query.k, !isDegraded, query.widenings < 2, !query.query.isExact {
+            // The active hard locations hold too few points: first more of them, then all.
             var operation = operation
             var widened = query
-            widened.isWidened = true
+            widened.widenings += 1
+            if widened.widenings == 1 { widened.query.probes = Self.widerProbes }
             operation.kind = .query(widened)
-            return ask(everywhere, operation, into: &directives)
+            let wanted =
+                widened.widenings == 1
+                ? address(of: query.vector, widened.query, query.definition) : everywhere
+            return ask(wanted, operation, into: &directives)
         }
         let matches = MatchesAnswer(
             count: UInt32(best.count), receipt: receipt, isDegraded: isDegraded,

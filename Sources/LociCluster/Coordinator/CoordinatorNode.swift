@@ -10,7 +10,7 @@ public enum CoordinatorEvent: Sendable {
     case client(UInt64, Message)
     case shard(ShardIndex, Message)
     /// A message to a shard could not be sent: there is no connection, or too much waits in it.
-    case undeliverable(ShardIndex, requestID: UInt64)
+    case undeliverable(ShardIndex, requestID: UInt64, LociError?)
     /// The metadata with this number is durable, or could not be written.
     case persisted(UInt64, LociError?)
     case learned(SpaceID, LocationLearning.Outcome)
@@ -60,6 +60,8 @@ public struct CoordinatorNode: Sendable {
     var definitionQueue: [UInt64] = []
     var persisting: Persisting?
     var nextPersist: UInt64 = 0
+    /// Something else than the catalog has changed and is not persisted yet.
+    var isMetadataUnsaved = false
     var raritySavedAt = Instant.zero
 
     var now = Instant.zero
@@ -141,9 +143,9 @@ public struct CoordinatorNode: Sendable {
         switch event {
         case .client(let peer, let message): receive(message, from: peer, into: &directives)
         case .shard(let shard, let message): heard(message, from: shard, into: &directives)
-        case .undeliverable(let shard, let request):
+        case .undeliverable(let shard, let request, let error):
             guard let part = awaited.removeValue(forKey: request) else { return }
-            partDone(part, .failure(unavailable(shard)), into: &directives)
+            partDone(part, .failure(error ?? unavailable(shard)), into: &directives)
         case .persisted(let number, let error): persisted(number, error, into: &directives)
         case .learned(let space, let outcome): plant(space, outcome, into: &directives)
         case .tick: tick(into: &directives)

@@ -103,6 +103,8 @@ struct MutationOperation: Sendable {
     var parts: [[Int]] = []
     var phase = Phase.waiting
     var sequence: UInt64 = 0
+    /// Of the hard locations by which `targets` were chosen.
+    var generation: UInt32 = 0
     var count: UInt64 = 0
     /// Of points that are brought home, the newest copy found so far.
     var gathered: [PointID: FoundMatch] = [:]
@@ -112,10 +114,10 @@ struct MutationOperation: Sendable {
 
 struct QueryOperation: Sendable {
     let definition: CollectionDefinition
-    let query: Query
+    var query: Query
     let vector: [Float]
-    /// All hard locations are asked, because those of the address held fewer than k points.
-    var isWidened = false
+    /// How often more hard locations were asked, because the address held fewer than k points.
+    var widenings = 0
     /// No shard of the address answers: others are asked for what they have.
     var isElsewhere = false
     var matches: [FoundMatch] = []

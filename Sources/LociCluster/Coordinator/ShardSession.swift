@@ -221,8 +221,8 @@ extension CoordinatorNode {
         _ news: News, _ bulk: [Bytes], into directives: inout [CoordinatorDirective]
     ) {
         guard Int(news.partition) < metadata.map.partitions,
-            let known = collections[news.space]?.following[Int(news.partition)].known,
-            known == news.since || (news.since == 0 && news.version > known)
+            let following = collections[news.space]?.following[Int(news.partition)],
+            following.known == news.since || (news.since == 0 && following.askedAt != nil)
         else { return }
         collections[news.space]!.take(news, bulk)
         announce(news.version, news.space, news.partition, into: &directives)

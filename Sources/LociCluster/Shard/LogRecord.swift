@@ -8,7 +8,7 @@ public enum LogRecord: Equatable, Sendable {
     case cells(space: SpaceID, cells: [CellIndex], bytes: Bytes)
     case claim(space: SpaceID, sequence: UInt64, ids: [PointID], targets: [[UInt16]])
     case settle(space: SpaceID, sequence: UInt64, ids: [PointID], targets: [[UInt16]])
-    case put(space: SpaceID, sequence: UInt64, points: PutPoints)
+    case put(space: SpaceID, sequence: UInt64, generation: UInt32, points: PutPoints)
     case remove(space: SpaceID, sequence: UInt64, ids: [PointID])
     case plant(space: SpaceID, generation: UInt32, centroids: [Float])
     case split(space: SpaceID, LocationSplit)
@@ -41,10 +41,11 @@ extension LogRecord {
         case .settle(let space, let sequence, let ids, let targets):
             writer.write(UInt8(4))
             Self.write(space, sequence, ids, targets, to: &writer)
-        case .put(let space, let sequence, let points):
+        case .put(let space, let sequence, let generation, let points):
             writer.write(UInt8(5))
             writer.write(space)
             writer.write(sequence)
+            writer.write(generation)
             writer.write(array: points.ids)
             writer.write(array: points.isPrimary)
             writer.write(points.vectors)
@@ -134,11 +135,12 @@ extension LogRecord {
     private static func readPut(_ reader: inout ByteReader) throws(TruncatedBytes) -> LogRecord {
         let space: SpaceID = try reader.read()
         let sequence: UInt64 = try reader.read()
+        let generation: UInt32 = try reader.read()
         var points = PutPoints(
             ids: try reader.readArray(), isPrimary: try reader.readArray(),
             vectors: try reader.readBytes(), payloads: [])
         for _ in points.ids { points.payloads.append(try reader.readBytes()) }
-        return .put(space: space, sequence: sequence, points: points)
+        return .put(space: space, sequence: sequence, generation: generation, points: points)
     }
 
     private static func readSplit(_ reader: inout ByteReader) throws(TruncatedBytes) -> LogRecord {

@@ -43,8 +43,8 @@ public struct PartitionState: Sendable {
             slices[space]?.claim(ids, targets: targets, sequence: sequence)
         case .settle(let space, let sequence, let ids, let targets):
             slices[space]?.settle(ids, targets: targets, sequence: sequence)
-        case .put(let space, let sequence, let points):
-            put(space, version: sequence, points, effects: &effects)
+        case .put(let space, let sequence, let generation, let points):
+            put(space, version: sequence, generation, points, effects: &effects)
         case .remove(let space, let sequence, let ids):
             for id in ids where slices[space]?.remove(id, below: sequence) ?? false {
                 effects.count += 1
@@ -106,12 +106,14 @@ public struct PartitionState: Sendable {
     }
 
     private mutating func put(
-        _ space: SpaceID, version: UInt64, _ points: PutPoints, effects: inout Effects
+        _ space: SpaceID, version: UInt64, _ generation: UInt32, _ points: PutPoints,
+        effects: inout Effects
     ) {
         guard let rowBytes = slices[space]?.definition.rowBytes else { return }
         for (index, id) in points.ids.enumerated() {
             slices[space]!.put(
-                id, version: version, isPrimary: points.isPrimary[index] != 0,
+                id, version: version, generation: generation,
+                isPrimary: points.isPrimary[index] != 0,
                 vector: points.vectors.slice((index * rowBytes)..<((index + 1) * rowBytes)),
                 payload: points.payloads[index], writes: &effects.writes)
         }

@@ -50,8 +50,8 @@ struct PartitionWorker: Sendable {
     enum SplitProgress {
         /// Pages are on their way, for this task.
         case loading
-        /// All pages are in memory, or were a moment ago.
-        case ready
+        /// All pages were in memory, and the posting had this stamp.
+        case ready(held: [PageAddress: Bytes], stamp: UInt64)
         /// The record is being made durable.
         case logged
     }
@@ -65,7 +65,7 @@ struct PartitionWorker: Sendable {
 
     /// Whether the next put of a collection has to wait for a split.
     func mustHold(_ record: LogRecord) -> Bool {
-        guard case .put(let space, _, _) = record, let slice = state.slices[space] else {
+        guard case .put(let space, _, _, _) = record, let slice = state.slices[space] else {
             return false
         }
         return slice.overfull.contains {
@@ -83,7 +83,7 @@ struct PartitionWorker: Sendable {
         while taken < queue.count {
             let next = queue[taken]
             if mustHold(next.record) { break }
-            if case .put(_, _, let put) = next.record { points += put.ids.count }
+            if case .put(_, _, _, let put) = next.record { points += put.ids.count }
             bytes += next.encoded.count
             if taken > 0, bytes > Self.groupBytes || points > Self.groupPoints { break }
             taken += 1

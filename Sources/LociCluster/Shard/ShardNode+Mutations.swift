@@ -156,7 +156,8 @@ extension ShardNode {
         if !outdated.isEmpty {
             points = points.without(outdated, rowBytes: definition.rowBytes)
         }
-        return .put(space: put.space, sequence: sequence, points: points)
+        return .put(
+            space: put.space, sequence: sequence, generation: put.generation, points: points)
     }
 
     private mutating func enqueue(
@@ -253,7 +254,7 @@ extension ShardNode {
             receipt.partitions = 1
             receipt.pagesTouched = UInt64(Set(effects.writes.map(\.address)).count)
             var version: UInt64 = 0
-            if case .put(let space, _, _) = pending.record {
+            if case .put(let space, _, _, _) = pending.record {
                 version = workers[partition]!.state.slices[space]?.locationsVersion ?? 0
             }
             let done = Acknowledged(
@@ -302,7 +303,7 @@ extension ShardNode {
         guard worker.logBytes > settings.checkpointLogBytes, !worker.isCheckpointing else { return }
         workers[partition]!.isCheckpointing = true
         directives.append(
-            .checkpoint(partition, worker.lsn, snapshot: worker.state.snapshot))
+            .checkpoint(partition, worker.lsn, worker.state))
     }
 
     mutating func checkpointed(

@@ -97,6 +97,9 @@ extension ShardNode {
             if let failure = task.failure {
                 return fail(task, failure, into: &directives)
             }
+            if let asker = task.asker, asker.expires <= now {
+                return fail(task, Self.expired, into: &directives)
+            }
             let needed = run(&task, into: &directives)
             if needed.isEmpty { return }
             task.rounds += 1
@@ -150,6 +153,10 @@ extension ShardNode {
             workers[partition]?.splits[key] = nil
         }
     }
+
+    private static let expired = LociError(
+        .deadlineExceeded, "The request's time was up before its pages were there.",
+        advice: "Allow more time with --deadline.")
 
     private static let overwhelmed = LociError(
         .resourceExhausted, "The pages of this request did not stay in memory long enough.",

@@ -79,8 +79,18 @@ extension ShardNode {
             task.kind = .search(search)
             if !needed.isEmpty { return needed }
         }
+        if search.query.withVector, hasMoved(search, task.held) {
+            search.found = nil
+            search.plan = []
+            return run(search, &task, into: &directives)
+        }
         answer(search, &task, into: &directives)
         return []
+    }
+
+    /// Whether a point that was found has changed while its payload was on its way.
+    private func hasMoved(_ search: SearchTask, _ held: [PageAddress: Bytes]) -> Bool {
+        (search.found ?? []).contains { vector(of: $0, search.definition, held) == nil }
     }
 
     /// Which postings to score: the wanted hard locations, or what became of them.
@@ -109,9 +119,11 @@ extension ShardNode {
     }
 
     private func ownChoice(_ slice: CollectionSlice, _ search: SearchTask) -> [LocationID] {
-        slice.locations.address(
+        let keys = slice.locations.keys
+        return slice.locations.address(
             of: search.vector, metric: search.definition.metric, most: Self.ownProbes,
-            epsilon: .infinity
+            epsilon: .infinity,
+            among: { (slice.postings[keys[$0].location]?.liveCount ?? 0) > 0 }
         ).map(\.key.location)
     }
 

@@ -26,7 +26,8 @@ extension ShardNode {
         if task.rounds == 0, let needs = splitNeeds(key, partition), !needs.isEmpty {
             return needs
         }
-        workers[partition]?.splits[key] = .ready
+        let posting = workers[partition]?.state.slices[key.space]?.postings[key.location]
+        workers[partition]?.splits[key] = .ready(held: task.held, stamp: posting?.stamp ?? 0)
         return []
     }
 
@@ -47,7 +48,9 @@ extension ShardNode {
     ) -> [PartitionWorker.Pending] {
         var group: [PartitionWorker.Pending] = []
         for key in workers[partition]!.splits.keys.sorted() {
-            guard case .ready = workers[partition]!.splits[key]! else { continue }
+            guard case .ready(let held, let stamp) = workers[partition]!.splits[key]! else {
+                continue
+            }
             guard let slice = workers[partition]!.state.slices[key.space],
                 slice.overfull.contains(key.location),
                 let posting = slice.postings[key.location]
@@ -55,8 +58,9 @@ extension ShardNode {
                 workers[partition]!.splits[key] = nil
                 continue
             }
-            guard let split = split(posting, of: slice) else {
-                // Evicted meanwhile: once more.
+            let isCurrent = posting.stamp == stamp
+            guard let split = split(posting, of: slice, held: isCurrent ? held : [:]) else {
+                // Changed and evicted meanwhile: once more.
                 workers[partition]!.splits[key] = .loading
                 begin(.split(partition, key), into: &directives)
                 continue
@@ -68,12 +72,14 @@ extension ShardNode {
         return group
     }
 
-    private mutating func split(_ posting: Posting, of slice: CollectionSlice) -> LocationSplit? {
+    private func split(
+        _ posting: Posting, of slice: CollectionSlice, held: [PageAddress: Bytes]
+    ) -> LocationSplit? {
         var ids: [PointID] = []
         var vectors: [Bytes] = []
         let rowBytes = slice.definition.rowBytes
         for run in slice.runs(of: posting) {
-            guard let page = pages.cache.peek(run.address) else { return nil }
+            guard let page = held[run.address] ?? pages.cache.peek(run.address) else { return nil }
             for slot in run.firstSlot..<(run.firstSlot + run.count) where posting.isLive[slot] {
                 let start = (slot - run.firstSlot) * rowBytes
                 ids.append(posting.ids[slot])

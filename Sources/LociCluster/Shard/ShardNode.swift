@@ -26,9 +26,9 @@ public enum ShardDirective: Sendable {
     case write(PageWrite)
     /// Append to the partition's log and make durable.
     case commit(PartitionIndex, [Bytes])
-    /// Make all writes given so far durable, keep the snapshot, and let go of the log below the
-    /// LSN.
-    case checkpoint(PartitionIndex, LSN, snapshot: Bytes)
+    /// Make all writes given so far durable, keep the state's snapshot, and let go of the log
+    /// below the LSN.
+    case checkpoint(PartitionIndex, LSN, PartitionState)
     case drop(PartitionIndex, SpaceID)
     /// End the process: going on would risk data.
     case stop(LociError)
@@ -114,7 +114,11 @@ public struct ShardNode: Sendable {
     private mutating func receive(
         _ message: Message, from peer: UInt64, into directives: inout [ShardDirective]
     ) {
-        let asker = Asker(peer: peer, requestID: message.header.requestID, arrived: now)
+        let allowed = message.header.deadlineMicroseconds
+        let asker = Asker(
+            peer: peer, requestID: message.header.requestID, arrived: now,
+            expires: now.advanced(
+                microseconds: allowed == 0 ? Limits.defaultDeadlineMicroseconds : allowed))
         if case .hello(let hello) = message.body {
             return greet(hello, message.header, asker, into: &directives)
         }
@@ -188,4 +192,6 @@ struct Asker: Sendable {
     let peer: UInt64
     let requestID: UInt64
     let arrived: Instant
+    /// After which nobody waits for the answer any more.
+    let expires: Instant
 }
