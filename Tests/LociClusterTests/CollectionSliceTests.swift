@@ -75,7 +75,8 @@ import Testing
             model.version += 1
             let points = PutPoints(
                 ids: [1000], isPrimary: [1], vectors: Bytes(values: vector), payloads: [Bytes()])
-            model.apply(.put(
+            model.apply(
+                .put(
                     space: PartitionModel.space, sequence: model.version,
                     generation: model.generation, points: points))
             #expect(model.slice.points[1000]?.location == distances.min(by: <)?.location)
