@@ -19,7 +19,7 @@ struct StatusCommand: AsyncParsableCommand {
         guard isComplete else {
             let down = status.shards.filter { !$0.isUp }.map { "\($0.shard)" }
             Terminal.note(
-                "Shards \(down.joined(separator: ", ")) are down. "
+                "Down: \(down.map { "shard \($0)" }.joined(separator: ", ")). "
                     + "`scripts/cluster up` starts what is dead."
             )
             throw Loci.partial
