@@ -59,8 +59,10 @@ private final class ShardDriver {
         context = try TransportContext()
         router = try RouterSocket(context, binding: configuration.shards[Int(shard)])
         let started = Clock.now()
+        let folder = "\(configuration.dataFolder)/shard-\(shard)"
+        try Self.checkPartitions(in: folder, map.partitions(of: shard))
         let store = try SliceStore.open(
-            folder: "\(configuration.dataFolder)/shard-\(shard)", fileSystem: LinuxFileSystem(),
+            folder: folder, fileSystem: LinuxFileSystem(),
             identity: SliceIdentity(clusterID: configuration.clusterID, shard: shard),
             partitions: map.partitions(of: shard))
         let recovered = try ShardRecovery.recover(store, shard: shard, map: map)
@@ -80,6 +82,29 @@ private final class ShardDriver {
                 "endpoint": "\(router.endpoint)", "incarnation": "\(store.incarnation)",
                 "recovery-ms": "\(Clock.now().microseconds(since: started) / 1000)",
             ])
+    }
+
+    /// Partitions that hold data are among those that the cluster file gives this shard, and none
+    /// of those is missing beside them.
+    private static func checkPartitions(
+        in folder: String, _ expected: [PartitionIndex]
+    ) throws {
+        let fileSystem = LinuxFileSystem()
+        let prefix = "partition-"
+        let found = try fileSystem.list(folder).filter { $0.hasPrefix(prefix) }
+            .compactMap { PartitionIndex($0.dropFirst(prefix.count)) }
+        let used = try found.filter {
+            try fileSystem.list("\(folder)/\(prefix)\($0)").contains { $0.hasPrefix("space-") }
+        }
+        let isMissing = !Set(expected).isSubset(of: found)
+        guard used.isEmpty || (Set(used).isSubset(of: expected) && !isMissing) else {
+            throw LociError(
+                .failedPrecondition,
+                "\(folder) holds partitions \(found.sorted()); the cluster file gives this shard "
+                    + "\(expected).",
+                advice: "Put the numbers of shards and partitions with which the cluster was "
+                    + "created into the cluster file.")
+        }
     }
 
     func serve() throws {
@@ -106,7 +131,9 @@ private final class ShardDriver {
                 rejected += 1
                 logger.debug("rejected a message", metadata: ["reason": "\(error)"])
                 if case .invalid(let header, let error) = error {
-                    send(Message(header.answered, .failure(error)), to: peer)
+                    var answer = header.answered
+                    answer.senderIncarnation = node.settings.incarnation
+                    send(Message(answer, .failure(error)), to: peer)
                 }
             }
         }

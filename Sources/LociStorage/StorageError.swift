@@ -61,6 +61,8 @@ public enum StorageError: Error, Equatable, Sendable {
         switch number {
         case EACCES, EPERM, EROFS:
             "Make the folder writable for this user, or choose another one."
+        case ENOTDIR, EEXIST, EISDIR:
+            "Something else is in the way: move it, or choose another data folder."
         case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n)."
         case EBADF, ENOENT: "Was the data folder removed while the shard ran? Restart the shard."
         default: "Look for disk errors in the kernel's log, then restart the shard."

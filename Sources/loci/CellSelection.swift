@@ -89,19 +89,31 @@ enum InputFile {
 struct OutputFile {
     private let path: String
     private let partialPath: String
+    private let isReplaced: Bool
     private let handle: FileHandle
 
-    /// `-` is standard output.
+    /// `-` is standard output. An ordinary file is replaced as a whole when everything is there; a
+    /// device or pipe is written to as it is; a folder is refused.
     init(_ path: String) throws(LociError) {
-        self.path = path
-        partialPath = path + ".partial"
+        let resolved = URL(filePath: path).resolvingSymlinksInPath().path(percentEncoded: false)
+        self.path = path == "-" ? path : resolved
+        partialPath = "\(resolved).partial-\(ProcessInfo.processInfo.processIdentifier)"
+        let type = try? FileManager.default.attributesOfItem(atPath: resolved)[.type]
+        isReplaced = type == nil || type as? FileAttributeType == .typeRegular
         if path == "-" {
             handle = .standardOutput
             return
         }
-        guard FileManager.default.createFile(atPath: partialPath, contents: nil),
-            let handle = FileHandle(forWritingAtPath: partialPath)
-        else { throw Self.cannotWrite(path) }
+        if type as? FileAttributeType == .typeDirectory {
+            throw LociError(
+                .failedPrecondition, "\(path) is a folder.", advice: "Name a file for --out.")
+        }
+        if isReplaced {
+            _ = FileManager.default.createFile(atPath: partialPath, contents: nil)
+        }
+        guard let handle = FileHandle(forWritingAtPath: isReplaced ? partialPath : resolved) else {
+            throw Self.cannotWrite(path)
+        }
         self.handle = handle
     }
 
@@ -118,11 +130,11 @@ struct OutputFile {
         guard path != "-" else { return }
         do {
             try handle.close()
-            if FileManager.default.fileExists(atPath: path) {
-                try FileManager.default.removeItem(atPath: path)
-            }
-            try FileManager.default.moveItem(atPath: partialPath, toPath: path)
         } catch {
+            discard()
+            throw Self.cannotWrite(path)
+        }
+        if isReplaced, unsafe rename(partialPath, path) != 0 {
             discard()
             throw Self.cannotWrite(path)
         }
@@ -130,7 +142,7 @@ struct OutputFile {
 
     /// Removes what was written.
     func discard() {
-        if path != "-" { try? FileManager.default.removeItem(atPath: partialPath) }
+        if path != "-", isReplaced { try? FileManager.default.removeItem(atPath: partialPath) }
     }
 
     private static func cannotWrite(_ path: String) -> LociError {

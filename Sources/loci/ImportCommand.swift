@@ -33,11 +33,13 @@ struct ImportCommand: AsyncParsableCommand {
     func run() async throws {
         let description = try Import.describe(path: path)
         let client = try common.client()
-        try await check(description, client)
+        let target = try await check(description, client)
         let status = try await client.status()
         let state = ImportState(
-            cluster: status.clusterID, collection: collection, path: path)
-        let first = restart ? 0 : state.rows
+            cluster: status.clusterID, collection: "\(collection)/\(target.space)", path: path)
+        // A collection that holds less than was imported has lost it: begin anew.
+        let stored = try await client.count(collection).count
+        let first = restart || stored < state.rows ? 0 : state.rows
         let source = try Import.open(path: path, skippingRows: first)
         if first > 0 {
             Terminal.note("Resuming at row \(Show.count(first)); --restart starts from the first.")
@@ -55,7 +57,9 @@ struct ImportCommand: AsyncParsableCommand {
     }
 
     /// What can be known before the first row is sent.
-    private func check(_ source: SourceDescription, _ client: LociClient) async throws {
+    private func check(
+        _ source: SourceDescription, _ client: LociClient
+    ) async throws -> CollectionDefinition {
         guard let target = try await client.describe().collection(named: collection) else {
             let kind = source.isText ? "--text" : "--dimension \(source.dimension ?? 0)"
             throw LociError(
@@ -76,6 +80,7 @@ struct ImportCommand: AsyncParsableCommand {
                     + "\(target.dimension).",
                 advice: "Choose another collection, or create one with --dimension \(dimension).")
         }
+        return target
     }
 
     private func report(_ run: ImportRun, first: UInt64, seconds: Double) throws {

@@ -17,6 +17,7 @@ struct QueryCommand: AsyncParsableCommand {
     @Argument(help: "The question, for a collection of texts.")
     var text: String?
     @Option(
+        parsing: .unconditional,
         help: "The question: 1,2,3, or @FILE (.npy .fvecs .fbin .u8bin ...), one query per row.")
     var vector: String?
     @Option(name: .customShort("k"), help: "How many neighbours: 1 to \(Limits.neighbours).")
@@ -31,6 +32,9 @@ struct QueryCommand: AsyncParsableCommand {
     func validate() throws {
         guard (text == nil) != (vector == nil) else {
             throw ValidationError("Give either a text or --vector.")
+        }
+        guard text != "" else {
+            throw ValidationError("The question is empty: ask with at least one word.")
         }
         guard (1...Limits.neighbours).contains(neighbours) else {
             throw ValidationError("-k must be 1 to \(Limits.neighbours), not \(neighbours).")

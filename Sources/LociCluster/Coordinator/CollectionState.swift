@@ -68,9 +68,28 @@ struct CollectionState: Sendable {
     var isMended: Bool { !isMending && following.allSatisfy { $0.interrupted == 0 } }
     /// Every point lies where the newest hard locations say, as far as is known.
     var isSettled: Bool {
-        if case .resting(let points) = learning { return points > 0 && placement > 0 }
-        return false
+        guard case .resting(let points) = learning else { return false }
+        return points > 0 && placement > 0 && placement == locations.latestGeneration
     }
+
+    /// Takes the newest generation for placing points once every partition has it. One that was
+    /// planted in part, as a new start of the coordinator may find it, is learned again.
+    mutating func choosePlacement() {
+        let latest = locations.latestGeneration
+        guard latest > placement, learning != .busy, !mustLearn else { return }
+        var having: Set<PartitionIndex> = []
+        for (key, generation) in zip(locations.keys, locations.generations)
+        where generation == latest {
+            having.insert(key.partition)
+        }
+        if having.count == following.count {
+            placement = latest
+        } else if case .resting = learning {
+            mustLearn = true
+            learning = .resting(points: max(points, 1))
+        }
+    }
+
     var isMoving: Bool {
         switch learning {
         case .moving, .movingBatch: true

@@ -12,10 +12,7 @@ extension CoordinatorNode {
     mutating func advanceLearning(into directives: inout [CoordinatorDirective]) {
         guard isWhole else { return }
         for space in collections.keys.sorted() {
-            if collections[space]!.isCurrent {
-                let latest = collections[space]!.locations.latestGeneration
-                collections[space]!.placement = latest
-            }
+            if collections[space]!.isCurrent { collections[space]!.choosePlacement() }
             let state = collections[space]!
             guard state.isCurrent, now >= state.learningNotBefore else { continue }
             switch state.learning {
@@ -48,7 +45,6 @@ extension CoordinatorNode {
     ) {
         let definition = collections[space]!.definition
         collections[space]!.learning = .busy
-        collections[space]!.mustLearn = false
         let number = begin(
             .sample(SampleOperation(definition: definition)), nil,
             now.advanced(milliseconds: LearningPolicy.stepMilliseconds))
@@ -88,7 +84,8 @@ extension CoordinatorNode {
     /// Leaves learning for a while, to be tried again.
     private mutating func rest(_ space: SpaceID) {
         guard let points = collections[space]?.points else { return }
-        collections[space]!.learning = .resting(points: points)
+        collections[space]!.mustLearn = true
+        collections[space]!.learning = .resting(points: max(points, 1))
         collections[space]!.learningNotBefore = now.advanced(milliseconds: 1000)
     }
 
@@ -120,10 +117,8 @@ extension CoordinatorNode {
     mutating func planted(_ space: SpaceID, _ operation: Operation) {
         releaseSequence(operation.sequence)
         operations[operation.number] = nil
-        guard operation.failure == nil else {
-            collections[space]?.mustLearn = true
-            return rest(space)
-        }
+        guard operation.failure == nil else { return rest(space) }
+        collections[space]?.mustLearn = false
         collections[space]?.learning = .moving(0, from: 0)
         // Moving begins when the news of the new locations has come.
         collections[space]?.learningNotBefore = now.advanced(milliseconds: 300)
@@ -172,7 +167,8 @@ extension CoordinatorNode {
         operations[operation.number] = nil
         guard collections[space] != nil else { return }
         if operation.failure != nil {
-            collections[space]!.learning = .moving(partition, from: 0)
+            collections[space]!.mustMoveAgain = true
+            collections[space]!.learning = .moving(partition + 1, from: 0)
             collections[space]!.learningNotBefore = now.advanced(milliseconds: 500)
         } else if found.isEmpty {
             collections[space]!.learning = .moving(partition + 1, from: 0)
@@ -187,14 +183,16 @@ extension CoordinatorNode {
         }
     }
 
-    /// A batch has moved, or not: the next one begins where older points are found again.
+    /// A batch has moved, or not: the next one begins behind it.
     mutating func moved(
         _ mutation: MutationOperation, _ partition: PartitionIndex, hasFailed: Bool
     ) {
         guard collections[mutation.space] != nil else { return }
         let last = mutation.ids.last.map { $0 == .max ? $0 : $0 + 1 } ?? 0
-        collections[mutation.space]!.learning = .moving(partition, from: hasFailed ? 0 : last)
+        collections[mutation.space]!.learning = .moving(partition, from: last)
         if hasFailed {
+            // Once more at the end, but the others do not wait for it.
+            collections[mutation.space]!.mustMoveAgain = true
             collections[mutation.space]!.learningNotBefore = now.advanced(milliseconds: 500)
         }
     }

@@ -134,13 +134,9 @@ extension CoordinatorNode {
         let row = mutation.vectors.slice((index * rowBytes)..<((index + 1) * rowBytes))
         let state = collections[mutation.space]
         let placement = mutation.generation
-        guard let state, placement > 0 else {
-            return [
-                UInt16(
-                    Directory.partition(
-                        of: mutation.ids[index], partitions: metadata.map.partitions))
-            ]
-        }
+        let byID = UInt16(
+            Directory.partition(of: mutation.ids[index], partitions: metadata.map.partitions))
+        guard let state, placement > 0 else { return [byID] }
         let generations = state.locations.generations
         let address = state.locations.address(
             of: row.values(), metric: .l2, most: tuning.copies * 8,
@@ -150,7 +146,7 @@ extension CoordinatorNode {
             targets.append(UInt16(active.key.partition))
             if targets.count == tuning.copies { break }
         }
-        return targets
+        return targets.isEmpty ? [byID] : targets
     }
 
     private mutating func put(

@@ -163,6 +163,9 @@ extension CoordinatorNode {
             }
             operation.kind = .mutation(mutation)
         case .count(let total): operation.kind = .count(total: total + done.count)
+        case .plant(let space):
+            announce(
+                done.locationsVersion, space, PartitionIndex(part.part), into: &directives)
         case .definition: sessions[Int(part.shard)].catalogVersion = done.count
         default: break
         }

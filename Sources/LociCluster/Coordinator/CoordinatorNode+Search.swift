@@ -80,6 +80,17 @@ extension CoordinatorNode {
     /// Hard locations of the second try, when the first found fewer than k points.
     private static let widerProbes: UInt32 = 256
 
+    /// Whether there are more hard locations than were asked, and points enough behind them, so
+    /// that asking all at once can be put off.
+    private func isWorthWidening(_ query: QueryOperation) -> Bool {
+        let space = query.definition.space
+        guard query.widenings == 0, let state = collections[space],
+            !metadata.unroutable.contains(space), state.points > query.query.k
+        else { return false }
+        let asked = query.query.probes == 0 ? tuning.probes : Int(query.query.probes)
+        return min(Int(Self.widerProbes), state.locations.count) > asked
+    }
+
     private var everywhere: [LocationKey] {
         (0..<PartitionIndex(metadata.map.partitions)).map {
             LocationKey(partition: $0, location: ShardQuery.everyLocation)
@@ -105,7 +116,7 @@ extension CoordinatorNode {
             epsilon: epsilon
         ).map(\.key)
         // Points that are not yet where the learned hard locations say could be anywhere.
-        let isUnsettled = state.locations.latestGeneration == 0 || !state.isSettled
+        let isUnsettled = state.following.count > 1 && !state.isSettled
         for (partition, following) in state.following.enumerated()
         where isUnsettled || !following.isCurrent {
             keys.append(
@@ -158,7 +169,7 @@ extension CoordinatorNode {
             // The active hard locations hold too few points: first more of them, then all.
             var operation = operation
             var widened = query
-            widened.widenings += 1
+            widened.widenings = isWorthWidening(query) ? query.widenings + 1 : 2
             if widened.widenings == 1 { widened.query.probes = Self.widerProbes }
             operation.kind = .query(widened)
             let wanted =

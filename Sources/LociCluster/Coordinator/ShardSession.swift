@@ -11,6 +11,7 @@ struct ShardSession: Sendable {
     var incarnation: UInt64 = 0
     var lastHeard = Instant.zero
     var lastSent = Instant.zero
+    var helloRequest: UInt64 = 0
     var catalogVersion: UInt64 = 0
     var installSentAt: Instant?
     var vitals = ShardVitals()
@@ -53,6 +54,7 @@ extension CoordinatorNode {
                             clusterID: metadata.clusterID, shard: shard,
                             partitions: UInt32(metadata.map.partitions),
                             shards: UInt32(metadata.map.shards))), to: shard, into: &directives)
+                sessions[index].helloRequest = nextRequest
             }
         }
         installIfBehind(shard, into: &directives)
@@ -126,7 +128,9 @@ extension CoordinatorNode {
             return welcomed(welcome, message.header, shard, into: &directives)
         }
         if case .failure(let error) = message.body, !sessions[index].isUp {
-            sessions[index].refusal = error
+            if message.header.requestID == sessions[index].helloRequest {
+                sessions[index].refusal = error
+            }
             return
         }
         guard sessions[index].isUp, (try? message.validated()) != nil,

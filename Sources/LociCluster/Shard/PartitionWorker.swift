@@ -50,7 +50,7 @@ struct PartitionWorker: Sendable {
     enum SplitProgress {
         /// Pages are on their way, for this task.
         case loading
-        /// All pages were in memory, and the posting had this stamp.
+        /// All pages were in memory; before the first of them came the posting had this stamp.
         case ready(held: [PageAddress: Bytes], stamp: UInt64)
         /// The record is being made durable.
         case logged

@@ -254,8 +254,10 @@ extension ShardNode {
             receipt.partitions = 1
             receipt.pagesTouched = UInt64(Set(effects.writes.map(\.address)).count)
             var version: UInt64 = 0
-            if case .put(let space, _, _, _) = pending.record {
+            switch pending.record {
+            case .put(let space, _, _, _), .plant(let space, _, _):
                 version = workers[partition]!.state.slices[space]?.locationsVersion ?? 0
+            default: break
             }
             let done = Acknowledged(
                 count: effects.count, receipt: finish(receipt, asker), locationsVersion: version)

@@ -20,7 +20,8 @@ struct PageTask: Sendable {
         case cells(CellsTask)
         case search(SearchTask)
         case points(PointsTask)
-        case split(PartitionIndex, PartitionWorker.SplitKey)
+        /// With the posting's stamp when its pages were planned.
+        case split(PartitionIndex, PartitionWorker.SplitKey, stamp: UInt64)
     }
 
     var asker: Asker? {
@@ -122,8 +123,8 @@ extension ShardNode {
         case .cells(let cells): return run(cells, &task, into: &directives)
         case .search(let search): return run(search, &task, into: &directives)
         case .points(let points): return run(points, &task, into: &directives)
-        case .split(let partition, let key):
-            return run(split: key, partition, &task)
+        case .split(let partition, let key, let stamp):
+            return run(split: key, partition, stamp, &task)
         }
     }
 
@@ -149,7 +150,7 @@ extension ShardNode {
         _ task: PageTask, _ error: LociError, into directives: inout [ShardDirective]
     ) {
         if let asker = task.asker { refuse(asker, error, into: &directives) }
-        if case .split(let partition, let key) = task.kind {
+        if case .split(let partition, let key, _) = task.kind {
             workers[partition]?.splits[key] = nil
         }
     }

@@ -14,20 +14,29 @@ extension ShardNode {
             for location in workers[partition]!.state.slices[space]!.overfull.sorted() {
                 let key = PartitionWorker.SplitKey(space: space, location: location)
                 guard workers[partition]!.splits[key] == nil else { continue }
-                workers[partition]!.splits[key] = .loading
-                begin(.split(partition, key), into: &directives)
+                beginSplit(key, partition, into: &directives)
             }
         }
     }
 
+    /// Pages are copies of the moment at which each came; the stamp is of the moment before.
+    private mutating func beginSplit(
+        _ key: PartitionWorker.SplitKey, _ partition: PartitionIndex,
+        into directives: inout [ShardDirective]
+    ) {
+        let posting = workers[partition]!.state.slices[key.space]?.postings[key.location]
+        workers[partition]!.splits[key] = .loading
+        begin(.split(partition, key, stamp: posting?.stamp ?? 0), into: &directives)
+    }
+
     mutating func run(
-        split key: PartitionWorker.SplitKey, _ partition: PartitionIndex, _ task: inout PageTask
+        split key: PartitionWorker.SplitKey, _ partition: PartitionIndex, _ stamp: UInt64,
+        _ task: inout PageTask
     ) -> [PageNeed] {
         if task.rounds == 0, let needs = splitNeeds(key, partition), !needs.isEmpty {
             return needs
         }
-        let posting = workers[partition]?.state.slices[key.space]?.postings[key.location]
-        workers[partition]?.splits[key] = .ready(held: task.held, stamp: posting?.stamp ?? 0)
+        workers[partition]?.splits[key] = .ready(held: task.held, stamp: stamp)
         return []
     }
 
@@ -61,8 +70,7 @@ extension ShardNode {
             let isCurrent = posting.stamp == stamp
             guard let split = split(posting, of: slice, held: isCurrent ? held : [:]) else {
                 // Changed and evicted meanwhile: once more.
-                workers[partition]!.splits[key] = .loading
-                begin(.split(partition, key), into: &directives)
+                beginSplit(key, partition, into: &directives)
                 continue
             }
             workers[partition]!.splits[key] = .logged
