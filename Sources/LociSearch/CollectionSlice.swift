@@ -153,10 +153,10 @@ public struct CollectionSlice: Sendable {
         }
     }
 
-    /// Ids of primary copies in order, from one on. Sorted once after a change, not for every page
+    /// Ids of all copies here in order, from one on. Sorted once after a change, not for every page
     /// of a scroll.
-    public mutating func primaries(from first: PointID) -> ArraySlice<PointID> {
-        let sorted = sortedIDs ?? points.lazy.filter { $0.value.isPrimary }.map(\.key).sorted()
+    public mutating func ids(from first: PointID) -> ArraySlice<PointID> {
+        let sorted = sortedIDs ?? points.keys.sorted()
         sortedIDs = sorted
         var low = 0
         var high = sorted.count
@@ -165,6 +165,18 @@ public struct CollectionSlice: Sendable {
             if sorted[middle] < first { low = middle + 1 } else { high = middle }
         }
         return sorted[low...]
+    }
+
+    /// Ids of primary copies at hard locations of older generations, in order, from one on.
+    public func primaries(below generation: UInt32, from first: PointID) -> [PointID] {
+        var found: [PointID] = []
+        for posting in postings.values where posting.generation < generation {
+            for (id, isLive) in zip(posting.ids, posting.isLive)
+            where isLive && id >= first && points[id]!.isPrimary {
+                found.append(id)
+            }
+        }
+        return found.sorted()
     }
 
     /// Page and byte of a stored point's vector.

@@ -205,8 +205,8 @@ public struct Fetch: Equatable, Sendable {
     }
 }
 
-/// Primary copies in the order of their ids, from `from` on, over the given partition or, with
-/// `UInt32.max`, all that live here. `generationBelow` keeps to points in postings of hard
+/// All copies of points in the order of their ids, from `from` on, over the given partition or,
+/// with `UInt32.max`, all that live here. `generationBelow` keeps to points in postings of hard
 /// locations of an older generation; 0 means all. `idsOnly` leaves payloads out.
 public struct ShardScroll: Equatable, Sendable {
     public var space: SpaceID

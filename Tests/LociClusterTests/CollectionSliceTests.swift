@@ -18,9 +18,12 @@ import Testing
         model.check()
         let primaries = model.truth.filter(\.value.isPrimary).keys.sorted()
         var slice = model.slice
-        #expect(Array(slice.primaries(from: 0)) == primaries)
+        #expect(slice.primaries(below: .max, from: 0) == primaries)
+        #expect(Array(slice.ids(from: 0)) == model.truth.keys.sorted())
         for first in PointID(0)...61 {
-            #expect(Array(slice.primaries(from: first)) == primaries.filter { $0 >= first })
+            #expect(slice.primaries(below: .max, from: first) == primaries.filter { $0 >= first })
+            #expect(
+                Array(slice.ids(from: first)) == model.truth.keys.sorted().filter { $0 >= first })
         }
         #expect(model.generation > 0 && model.slice.journal.version > 10)
     }

@@ -110,41 +110,33 @@ extension ShardNode {
             var found: [FoundPoint] = []
             for partition in workers.keys.sorted()
             where scroll.partition == .max || scroll.partition == partition {
-                found += primaries(scroll, partition)
+                found += points(scroll, partition)
             }
             found.sort { ($0.id, $0.partition) < ($1.id, $1.partition) }
             return (Array(found.prefix(limit)), found.count > limit)
         }
     }
 
-    /// The first primary copies of a partition that a scroll wants, one more than its limit.
-    private mutating func primaries(
+    /// The first points of a partition that a scroll wants, one more than its limit; or a sample.
+    private mutating func points(
         _ scroll: ShardScroll, _ partition: PartitionIndex
     ) -> [FoundPoint] {
-        guard let ids = workers[partition]!.state.slices[scroll.space]?.primaries(from: scroll.from)
-        else { return [] }
-        let slice = workers[partition]!.state.slices[scroll.space]!
-        var found: [FoundPoint] = []
-        if scroll.sampleSeed != 0 {
+        guard let slice = workers[partition]!.state.slices[scroll.space] else { return [] }
+        let limit = Int(scroll.limit)
+        var ids: [PointID]
+        if scroll.generationBelow > 0 {
+            ids = slice.primaries(below: scroll.generationBelow, from: scroll.from)
+        } else {
+            let all = workers[partition]!.state.slices[scroll.space]!.ids(from: scroll.from)
+            ids = Array(scroll.sampleSeed == 0 ? all.prefix(limit + 1) : all)
+        }
+        if scroll.sampleSeed != 0, ids.count > limit {
             var random = SeededRandom(seed: scroll.sampleSeed)
-            let sample =
-                ids.count <= Int(scroll.limit)
-                ? Array(ids)
-                : (0..<Int(scroll.limit)).map { _ in ids.randomElement(using: &random)! }
-            return Set(sample).sorted().map {
-                FoundPoint(partition: partition, id: $0, record: slice.points[$0]!)
-            }
+            ids = Set((0..<limit).map { _ in ids.randomElement(using: &random)! }).sorted()
         }
-        for id in ids where found.count <= Int(scroll.limit) {
-            let record = slice.points[id]!
-            if scroll.generationBelow > 0,
-                slice.postings[record.location]!.generation >= scroll.generationBelow
-            {
-                continue
-            }
-            found.append(FoundPoint(partition: partition, id: id, record: record))
+        return ids.prefix(limit + 1).map {
+            FoundPoint(partition: partition, id: $0, record: slice.points[$0]!)
         }
-        return found
     }
 
     private func needs(_ points: PointsTask) -> [PageNeed] {
