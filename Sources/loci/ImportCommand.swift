@@ -93,9 +93,10 @@ struct ImportCommand: AsyncParsableCommand {
                     retries: run.retries, seconds: seconds, rowsPerSecond: rate,
                     receipt: ReceiptReport(run.receipt)))
         } else {
+            let time = Show.decimal(seconds, places: seconds < 1 ? 3 : 1)
             print(
-                "Imported \(Show.amount(rows, "row")) into '\(collection)' in "
-                    + "\(Show.decimal(seconds, places: 1)) s: \(Show.count(UInt64(rate))) rows/s.")
+                "Imported \(Show.amount(rows, "row")) into '\(collection)' in \(time) s: "
+                    + "\(Show.count(UInt64(rate))) rows/s.")
         }
     }
 }

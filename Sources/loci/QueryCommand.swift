@@ -83,7 +83,7 @@ struct QueryCommand: AsyncParsableCommand {
         for (index, match) in answer.matches.enumerated() {
             let score = Show.decimal(Double(match.score), places: 4)
             if let passage = PassagePayload(match.point.payload) {
-                table.add("\(index + 1)", score, passage.place, passage.firstLine(of: 80))
+                table.add("\(index + 1)", score, passage.place, passage.line(nearest: text, of: 80))
             } else {
                 let payload = PassagePayload.cut(match.point.payload, to: 80)
                 table.add("\(index + 1)", score, "\(match.id)", payload)
@@ -134,6 +134,25 @@ struct PassagePayload: Decodable {
         let lines = text.split(whereSeparator: \.isNewline)
         let line = lines.first { $0.contains { $0.isLetter || $0.isNumber } } ?? lines.first ?? ""
         return Self.cut(line.trimmingCharacters(in: .whitespaces), to: width)
+    }
+
+    /// The line that shares the most words with a question, the first of equals; without a question
+    /// the first line.
+    func line(nearest question: String?, of width: Int) -> String {
+        let words = Set(Self.words(question ?? ""))
+        var best = (line: "", shared: 0)
+        for line in text.split(whereSeparator: \.isNewline) {
+            let shared = words.intersection(Self.words(String(line))).count
+            if shared > best.shared { best = (String(line), shared) }
+        }
+        return best.shared == 0
+            ? firstLine(of: width)
+            : Self.cut(best.line.trimmingCharacters(in: .whitespaces), to: width)
+    }
+
+    private static func words(_ text: String) -> [String] {
+        text.lowercased().split { !$0.isLetter && !$0.isNumber }.map(String.init)
+            .filter { $0.count > 2 }
     }
 
     static func cut(_ text: String, to width: Int) -> String {

@@ -26,6 +26,7 @@ struct BadCommand: Sendable, CustomTestStringConvertible {
         BadCommand("read rows 95:101", 1, "has cells 0 to 99", "loci field info"),
         BadCommand("read rows --cells 5,100", 1, "has cells 0 to 99", "loci field info"),
         BadCommand("read rows 7:3", 2, "7:3", "the end is not part of a range"),
+        BadCommand("read rows 0:2 --out FOLDER/inside", 1, "is a folder", "Name a file"),
         BadCommand("write rows 100 0000000000000000", 1, "has cells 0 to 99", "loci field info"),
         BadCommand("write rows 3 00ff", 1, "8 bytes", "exactly"),
         BadCommand("field create rows --shape 10x8", 1, "already", "rows"),
@@ -66,6 +67,10 @@ extension ProcessTests {
         try await client.createCollection("points", dimension: 4, metric: .l2)
         _ = try await client.upsert("points", ids: [1], vectors: [1, 2, 3, 4])
         try Self.badFiles(in: cluster.folder)
+        let kept = "\(cluster.folder)/inside/kept"
+        try FileManager.default.createDirectory(
+            atPath: "\(cluster.folder)/inside", withIntermediateDirectories: false)
+        try Data("kept".utf8).write(to: URL(filePath: kept))
         let catalog = try await client.describe()
         for command in BadCommand.all {
             let arguments = command.arguments.map {
@@ -82,6 +87,7 @@ extension ProcessTests {
                 #expect(text.split(separator: "\n").count <= 2, "\(text)")
             }
         }
+        #expect(FileManager.default.fileExists(atPath: kept))
         #expect(try await client.describe() == catalog)
         let rows = try await client.read("rows", range: 0..<100)
         #expect(rows.bytes == Bytes(zeros: 800))

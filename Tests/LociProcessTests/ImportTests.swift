@@ -31,6 +31,16 @@ extension ProcessTests {
         let answer = try await client.retrieve("points", ids: ids, withVector: true)
         #expect(answer.points.map(\.id) == ids)
         #expect(answer.points.allSatisfy { $0.vector == Self.vector($0.id, dimension) })
+
+        // A collection of the same name that was made anew has none of the rows.
+        let program = try cluster.startLoci(arguments + ["--restart"])
+        try await Task.sleep(for: .milliseconds(700))
+        program.end(SIGKILL)
+        try await client.dropCollection("points")
+        try await client.createCollection("points", dimension: dimension, metric: .l2)
+        let anew = try await cluster.loci("import", "points", path)
+        #expect(anew.code == 0, "\(anew.errors)")
+        #expect(try await client.count("points").count == UInt64(rows))
     }
 
     private static func vector(_ row: UInt64, _ dimension: Int) -> [Float] {
