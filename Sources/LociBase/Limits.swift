@@ -37,7 +37,4 @@ public enum Limits {
     public static let deadlineMicroseconds: UInt64 = 600_000_000
     /// Deadline of a request that names none.
     public static let defaultDeadlineMicroseconds: UInt64 = 10_000_000
-    /// Hard locations that a collection may have in one partition. Postings then grow instead of
-    /// splitting.
-    public static let locationsPerPartition = 1 << 20
 }

@@ -15,17 +15,9 @@ public enum CoordinatorProcess {
     /// Serves until a SIGTERM or SIGINT.
     /// - Throws: What keeps the coordinator from starting, with advice.
     public static func run(_ configuration: ClusterConfiguration) throws(LociError) {
-        do {
+        try inSentences {
             let driver = try CoordinatorDriver(configuration)
             try driver.serve()
-        } catch let error as StorageError {
-            throw error.sentence
-        } catch let error as TransportError {
-            throw error.sentence
-        } catch let error as LociError {
-            throw error
-        } catch {
-            throw LociError(.internal, "\(error)")
         }
     }
 }

@@ -21,17 +21,9 @@ public enum ShardProcess {
                 "The cluster file names \(configuration.shards.count) shards; there is no "
                     + "shard \(shard).", advice: "Number shards from 0.")
         }
-        do {
+        try inSentences {
             let driver = try ShardDriver(configuration, shard: shard)
             try driver.serve()
-        } catch let error as StorageError {
-            throw error.sentence
-        } catch let error as TransportError {
-            throw error.sentence
-        } catch let error as LociError {
-            throw error
-        } catch {
-            throw LociError(.internal, "\(error)")
         }
     }
 }
