@@ -22,7 +22,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: common)
 }
 
-let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let arguments: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
@@ -45,13 +46,14 @@ let package = Package(
     targets: [
         // C: system libraries and shims.
         .target(name: "CXXHash"),
-        .target(name: "CLinux"),
+        .target(name: "CLinux", linkerSettings: [.linkedLibrary("uring")]),
         .target(
             name: "CKernels", cxxSettings: [.headerSearchPath(".")],
             linkerSettings: [.linkedLibrary("hwy")]),
         .target(name: "CWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
         .systemLibrary(name: "CZeroMQ"),
         .systemLibrary(name: "CZlib"),
+        .systemLibrary(name: "CZstd"),
 
         // 0 ground
         floor("LociBase", ["CXXHash"]),
@@ -61,8 +63,8 @@ let package = Package(
         // 2 speaking, keeping, knowing
         floor("LociWire", ["LociBase", "LociModel", "CWire"]),
         floor("LociTransport", ["LociBase", "LociModel", "CZeroMQ", "CLinux"]),
-        floor("LociStorage", ["LociBase", "LociModel", "CLinux"]),
-        floor("LociTiering", ["LociBase", "LociModel"]),
+        floor("LociStorage", ["LociBase", "LociModel", "CLinux", "CZstd"]),
+        floor("LociTiering", ["LociBase", "LociModel", "CLinux"]),
         floor("LociSearch", ["LociBase", "LociModel", "LociKernels"]),
         floor("LociText", ["LociBase", "LociModel"]),
         floor("LociPlacement", ["LociBase", "LociModel"]),
@@ -77,21 +79,24 @@ let package = Package(
         floor(
             "LociRuntime",
             [
-                "LociBase", "LociModel", "LociWire", "LociTransport", "LociStorage", "LociSearch",
-                "LociPlacement", "LociCluster", "CLinux", yaml, logging,
+                "LociBase", "LociModel", "LociWire", "LociTransport", "LociStorage", "LociTiering",
+                "LociSearch", "LociPlacement", "LociCluster", "CLinux", yaml, logging,
             ]),
         floor(
             "LociSimulation",
             [
-                "LociBase", "LociModel", "LociWire", "LociStorage", "LociSearch", "LociPlacement",
-                "LociCluster",
+                "LociBase", "LociModel", "LociWire", "LociStorage", "LociTiering", "LociSearch",
+                "LociPlacement", "LociCluster",
             ]),
         floor("LociClient", ["LociBase", "LociModel", "LociWire", "LociTransport"]),
         floor("LociImport", ["LociBase", "LociModel", "LociText", "CZlib"]),
         // 5 programs
         program(
             "loci",
-            ["LociBase", "LociModel", "LociClient", "LociImport", arguments, histogram]),
+            [
+                "LociBase", "LociModel", "LociStorage", "LociTiering", "LociClient", "LociImport",
+                "LociRuntime", arguments, histogram,
+            ]),
         program("loci-simulate", ["LociSimulation", arguments]),
         program("loci-coordinator", ["LociBase", "LociModel", "LociRuntime", arguments]),
         program("loci-shard", ["LociBase", "LociModel", "LociRuntime", arguments]),
@@ -100,9 +105,11 @@ let package = Package(
         tests("LociTextTests", ["LociBase", "LociModel", "LociText"]),
         tests("LociImportTests", ["LociBase", "LociModel", "LociImport"]),
         tests("LociStorageTests", ["LociBase", "LociModel", "LociStorage", "CLinux"]),
+        tests("LociTieringTests", ["LociBase", "LociModel", "LociTiering"]),
         tests("LociWireTests", ["LociBase", "LociModel", "LociWire"]),
         tests("LociTransportTests", ["LociBase", "LociModel", "LociTransport"]),
-        tests("LociClientTests", ["LociBase", "LociModel", "LociWire", "LociClient", "LociTransport"]),
+        tests(
+            "LociClientTests", ["LociBase", "LociModel", "LociWire", "LociClient", "LociTransport"]),
         tests("LociSimulationTests", ["LociSimulation"]),
         tests(
             "LociClusterTests",

@@ -17,11 +17,11 @@ import CXXHash
     }
 }
 
-/// Memory from the allocator, 64-byte aligned so that kernels load whole lines.
+/// Memory from the allocator; by default 64-byte aligned so that kernels load whole lines.
 final class HeapByteStorage: ByteStorage, @unchecked Sendable {
-    init(count: Int) {
+    init(count: Int, alignment: Int = 64) {
         unsafe super.init(
-            base: .allocate(byteCount: max(count, 1), alignment: 64), count: count)
+            base: .allocate(byteCount: max(count, 1), alignment: alignment), count: count)
     }
 
     deinit { unsafe base.deallocate() }

@@ -82,6 +82,18 @@ public final class SliceStore: Sendable {
         try store(address.partition).readPage(address, pageBytes: pageBytes)
     }
 
+    /// Pages' bytes, in the order of the requests; each answer stands for itself.
+    public func readPages(_ requests: [PageRequest], into memory: any PageMemory) -> [PageAnswer] {
+        requests.map { request in
+            do throws(StorageError) {
+                let bytes = try readPage(request.address, pageBytes: request.pageBytes)
+                return .loaded(bytes, from: .ssd)
+            } catch {
+                return .failed(error)
+            }
+        }
+    }
+
     /// Writes a part of a page, and creates its segment at the first touch. Durable after the next
     /// checkpoint. After `noSpace` the part is undefined and to be written again.
     public func write(
