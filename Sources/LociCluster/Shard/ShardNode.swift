@@ -16,6 +16,8 @@ public enum ShardEvent: Sendable {
     case committed(PartitionIndex, Result<LSN, LociError>)
     /// The partition's log now has so many bytes.
     case checkpointed(PartitionIndex, Result<UInt64, LociError>)
+    /// Files of a partition failed in a way that only recovery can put right.
+    case storageFailed(LociError)
 }
 
 /// What a shard wants done. Directives about one page, and those about one partition's log, must be
@@ -103,7 +105,8 @@ public struct ShardNode: Sendable {
             receive(message, from: peer, into: &directives)
         case .pageArrived(let address, let result):
             pageArrived(address, result, into: &directives)
-        case .writeFailed(_, let error): directives.append(.stop(error))
+        case .writeFailed(_, let error), .storageFailed(let error):
+            directives.append(.stop(error))
         case .committed(let partition, let result):
             committed(partition, result, into: &directives)
         case .checkpointed(let partition, let result):

@@ -1,7 +1,7 @@
 import LociBase
 import LociModel
 
-/// What every file but a segment starts with.
+/// What every file starts with, and a segment ends with.
 ///
 ///     magic 8, format 4, partition 4, cluster 8, shard 4, zero 4, number 8, proof 8, checksum 8
 ///
@@ -11,8 +11,12 @@ struct FileHeader: Equatable, Sendable {
     enum Kind: String {
         case identity = "LociIdnt"
         case superblock = "LociSupr"
-        case snapshot = "LociSnap"
+        case state = "LociStat"
         case log = "LociWLog"
+        case doubleWrite = "LociDblW"
+        case segment = "LociSegm"
+        case extent = "LociExtn"
+        case copy = "LociCopy"
     }
 
     static let byteCount = 56
@@ -20,7 +24,7 @@ struct FileHeader: Equatable, Sendable {
     var kind: Kind
     var identity: SliceIdentity
     var partition: PartitionIndex
-    /// Incarnation, generation, snapshot's LSN or first LSN, by kind.
+    /// Incarnation, generation, state's LSN, first LSN, sequence or number of the segment, by kind.
     var number: UInt64
     /// Of a log the hash of the record before its first one, else the checksum of what follows.
     var proof: UInt64
