@@ -62,7 +62,8 @@ final class StoragePool: Sendable {
         }
     }
 
-    /// Flushes soon, unless that is planned already. A full disk is tried again with the next write.
+    /// Flushes soon, unless that is planned already. A full disk is tried again with the next
+    /// write.
     private func planFlush() {
         if isFlushPlanned.exchange(true, ordering: .acquiringAndReleasing) { return }
         checkpointQueue.async { [self] in

@@ -43,11 +43,8 @@ struct FileHeader: Equatable, Sendable {
         return writer.finished
     }
 
-    /// The header of bytes read from a file, which must be of the kind and of this owner.
-    init(
-        _ bytes: Bytes, _ path: String, kind: Kind, identity: SliceIdentity,
-        partition: PartitionIndex
-    ) throws(StorageError) {
+    /// The header of bytes read from a file, which must be of the kind, whoever owns it.
+    init(_ bytes: Bytes, _ path: String, kind: Kind) throws(StorageError) {
         guard bytes.count >= Self.byteCount else {
             throw .corrupt(path: path, what: "its header is cut short")
         }
@@ -64,21 +61,29 @@ struct FileHeader: Equatable, Sendable {
         guard bytes.load(at: checked) == bytes.slice(0..<checked).checksum() else {
             throw .corrupt(path: path, what: "the checksum of its header is wrong")
         }
-        let owner = SliceIdentity(clusterID: bytes.load(at: 16), shard: bytes.load(at: 24))
-        guard owner == identity else {
+        self.init(
+            kind: kind,
+            identity: SliceIdentity(clusterID: bytes.load(at: 16), shard: bytes.load(at: 24)),
+            partition: bytes.load(at: 12), number: bytes.load(at: 32), proof: bytes.load(at: 40))
+    }
+
+    /// The header of bytes read from a file, which must be of the kind and of this owner.
+    init(
+        _ bytes: Bytes, _ path: String, kind: Kind, identity: SliceIdentity,
+        partition: PartitionIndex
+    ) throws(StorageError) {
+        self = try FileHeader(bytes, path, kind: kind)
+        guard self.identity == identity else {
             throw .foreign(
                 path: path,
-                what: "it is of shard \(owner.shard) of cluster \(hexadecimal(owner.clusterID)); "
-                    + "this is shard \(identity.shard) of "
-                    + "cluster \(hexadecimal(identity.clusterID))")
+                what: "it is of shard \(self.identity.shard) of "
+                    + "cluster \(hexadecimal(self.identity.clusterID)); this is "
+                    + "shard \(identity.shard) of cluster \(hexadecimal(identity.clusterID))")
         }
-        let found = bytes.load(PartitionIndex.self, at: 12)
-        guard found == partition else {
-            throw .foreign(path: path, what: "it is of partition \(found), not \(partition)")
+        guard self.partition == partition else {
+            throw .foreign(
+                path: path, what: "it is of partition \(self.partition), not \(partition)")
         }
-        self.init(
-            kind: kind, identity: identity, partition: partition, number: bytes.load(at: 32),
-            proof: bytes.load(at: 40))
     }
 
     init(

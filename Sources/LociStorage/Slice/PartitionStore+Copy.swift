@@ -8,11 +8,11 @@ extension PartitionStore {
     ///   - onCut: Called once later writes cannot get into the copy.
     /// - Returns: Bytes of the copy. After an error nothing is left of it.
     func copy(
-        to path: String, onCut: () -> Void
+        to path: String, state: Bytes, onCut: () -> Void
     ) throws(StorageError) -> UInt64 {
         try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
             precondition(maintenance.copy == nil, "one snapshot at a time")
-            let writer = try CopyFile(creating: path, in: place)
+            let writer = try CopyFile(creating: path, state: state, in: place)
             let listed = known.withLock { known in
                 known.segments.filter { !known.dropped.contains($0.space) }
             }
