@@ -1,6 +1,6 @@
-/// CLOCK, or second chance (Corbató, "A Paging Experiment with the Multics System", 1968), with one
-/// bit: a hit sets it; the oldest page leaves if its bit is clear, else it loses the bit and becomes
-/// the newest.
+/// CLOCK, or second chance (Corbató, "A Paging Experiment with the Multics System", 1968), with
+/// one bit: a hit sets it; the oldest page leaves if its bit is clear, else it loses the bit and
+/// becomes the newest.
 public struct ClockPolicy: EvictionPolicy {
     private static let isUnused: UInt8 = 0
     private static let isUsed: UInt8 = 1
