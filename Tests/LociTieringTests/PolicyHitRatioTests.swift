@@ -37,9 +37,9 @@ import Testing
             ])
     }
 
-    @Test func severalProgramsAtOnce() throws {
+    @Test(arguments: 1...4) func severalProgramsAtOnceWithAnySeed(seed: UInt64) throws {
         try check(
-            "lirs-multi3",
+            "lirs-multi3", seed: seed,
             [
                 Reference(
                     percent: 10, fifo: 0.2918, clock: 0.3642, lru: 0.3549, sieve: 0.3735,
@@ -57,7 +57,9 @@ import Testing
             ])
     }
 
-    private func check(_ name: String, _ references: [Reference]) throws {
+    private func check(
+        _ name: String, seed: UInt64 = 1, _ references: [Reference]
+    ) throws {
         guard let trace = try trace(name) else { return }
         for reference in references {
             let capacity = trace.capacity(percent: reference.percent)
@@ -69,7 +71,7 @@ import Testing
             let optimum = trace.optimalHitRatio(capacity: capacity).ratio
             #expect(abs(optimum - reference.optimum) <= 0.005)
             for (kind, expected, tolerance) in rows {
-                let ratio = trace.hitRatio(kind, capacity: capacity).ratio
+                let ratio = trace.hitRatio(kind, capacity: capacity, seed: seed).ratio
                 #expect(
                     abs(ratio - expected) <= tolerance,
                     "\(kind) on \(name) at \(reference.percent) %: \(ratio), not \(expected)")
