@@ -1,3 +1,5 @@
+public import LociBase
+
 /// The files and folders that storage is built on. Paths are separated by `/`; `rename` stays
 /// within one folder. Names that are created, renamed or removed are durable only after
 /// `syncFolder`, data in files only after `StorageFile.sync`.
@@ -20,6 +22,12 @@ public protocol StorageFileSystem: Sendable {
         _ path: String, size: UInt64, create: Bool
     ) throws(StorageError) -> (any StorageFile)?
 
+    /// Reads pages of files that this file system opened, and waits for all. Answers are in the
+    /// order of the reads, and each stands for itself: one that fails leaves the others alone.
+    func readPaged(
+        _ reads: [PagedRead], into memory: any PageMemory
+    ) -> [Result<Bytes, StorageError>]
+
     func exists(_ path: String) -> Bool
 
     /// Removes a file; one that is absent is no error.
@@ -38,4 +46,13 @@ public protocol StorageFileSystem: Sendable {
     /// lives, at the longest until the process ends, however it ends. `locked` if somebody else
     /// holds it.
     func lock(_ folder: String) throws(StorageError)
+}
+
+extension StorageFileSystem {
+    /// One after the other.
+    public func readPaged(
+        _ reads: [PagedRead], into memory: any PageMemory
+    ) -> [Result<Bytes, StorageError>] {
+        reads.map { $0.answer(into: memory) }
+    }
 }

@@ -134,4 +134,46 @@ struct FileSystemConformanceTests {
         scratch.endProcess()
         try scratch.fileSystem.lock(scratch.folder)
     }
+
+    @Test(
+        "Data ranges cover every byte that was written and skip far holes",
+        arguments: FileSystemKind.allCases)
+    func dataRanges(kind: FileSystemKind) throws {
+        let scratch = Scratch(kind)
+        let file = try scratch.fileSystem.open(scratch.path("a"), create: true)
+        try file.resize(to: 1 << 30)
+        #expect(try file.dataRanges(in: 0..<(1 << 30)) == [])
+        #expect(try file.allocatedBytes() < 1 << 16)
+        var random = SeededRandom(seed: 5)
+        var written: [Range<UInt64>] = []
+        for index in 0..<40 {
+            let start = UInt64(index) << 22 + UInt64(random.below(1 << 20))
+            let count = 1 + random.below(50_000)
+            try file.write(pattern(count, seed: UInt64(index)), at: start)
+            written.append(start..<(start + UInt64(count)))
+        }
+        try file.punch(at: 7 << 22, count: 1 << 22)
+        written.remove(at: 7)
+        for range in [0..<(1 << 30), written[3].lowerBound + 5..<written[20].upperBound - 5] {
+            let found = try file.dataRanges(in: range)
+            for (left, right) in zip(found, found.dropFirst()) {
+                #expect(left.upperBound < right.lowerBound)
+            }
+            for part in written where part.overlaps(range) {
+                let inside = part.clamped(to: range)
+                #expect(
+                    found.contains {
+                        $0.lowerBound <= inside.lowerBound && $0.upperBound >= inside.upperBound
+                    })
+            }
+            #expect(found.allSatisfy { $0.lowerBound >= range.lowerBound && !$0.isEmpty })
+            #expect(found.allSatisfy { $0.upperBound <= range.upperBound })
+            #expect(found.reduce(0) { $0 + $1.count } < 3 << 20)
+        }
+        #expect(try file.dataRanges(in: (7 << 22)..<(8 << 22)) == [])
+        #expect(try file.dataRanges(in: (1 << 30)..<(1 << 31)) == [])
+        let bytes = written.reduce(0) { $0 + UInt64($1.count) }
+        try file.sync()
+        #expect((bytes..<(bytes + 1 << 19)).contains(try file.allocatedBytes()))
+    }
 }

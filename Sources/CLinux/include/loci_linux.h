@@ -23,6 +23,9 @@ int loci_guarded_copy(void *target, const void *source, size_t count);
 /// Gives a range of a file back to the file system; it reads as zeros and the size stays. Returns
 /// 0, or -1 and errno.
 int loci_fallocate_punch(int descriptor, uint64_t offset, uint64_t length);
+/// Finds the first range at or after `offset` that is no hole; the position that read and write use
+/// moves. Returns 1, 0 if there is none, or -1 and errno.
+int loci_next_data(int descriptor, uint64_t offset, uint64_t *start, uint64_t *end);
 /// Maps `length` bytes of a file from its start, shared and read-only, for accesses at random (no
 /// read-ahead). Returns NULL and errno on failure. Undone by munmap.
 const void *loci_map_random(int descriptor, uint64_t length);

@@ -14,23 +14,38 @@ final class LinuxFile: StorageFile {
 
     func size() throws(StorageError) -> UInt64 { try descriptor.size(path) }
 
-    func read(at offset: UInt64, count: Int) throws(StorageError) -> Bytes {
-        unsafe try Bytes(uninitialized: count) {
-            (target: UnsafeMutableRawBufferPointer) throws(StorageError) in
-            var done = 0
-            while done < count {
-                let got = try SystemCall.retrying("pread", path) {
-                    unsafe pread(
-                        descriptor.number, target.baseAddress! + done, count - done,
-                        off_t(offset) + off_t(done))
-                }
-                guard got > 0 else {
-                    throw .corrupt(
-                        path: path, what: "it ends before byte \(offset + UInt64(count))")
-                }
-                done += got
+    func read(at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(StorageError) {
+        var done = 0
+        while done < target.count {
+            let got = try SystemCall.retrying("pread", path) {
+                unsafe pread(
+                    descriptor.number, target.baseAddress! + done, target.count - done,
+                    off_t(offset) + off_t(done))
             }
+            guard got > 0 else { throw endError(offset + UInt64(target.count)) }
+            done += got
         }
+    }
+
+    func dataRanges(in range: Range<UInt64>) throws(StorageError) -> [Range<UInt64>] {
+        var found: [Range<UInt64>] = []
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            var start: UInt64 = 0
+            var end: UInt64 = 0
+            let answer = try SystemCall.retrying("lseek", path) {
+                unsafe loci_next_data(descriptor.number, offset, &start, &end)
+            }
+            guard answer > 0, start < range.upperBound else { break }
+            // Another thread's punch can come between the kernel's two answers.
+            if end > start { found.append(start..<min(end, range.upperBound)) }
+            offset = max(end, start + 1)
+        }
+        return found
+    }
+
+    func allocatedBytes() throws(StorageError) -> UInt64 {
+        UInt64(try descriptor.status(path).st_blocks) * 512
     }
 
     func write(_ bytes: Bytes, at offset: UInt64) throws(StorageError) {
@@ -60,4 +75,9 @@ final class LinuxFile: StorageFile {
     }
 
     func sync() throws(StorageError) { try descriptor.sync(path) }
+
+    /// A read that the file has no bytes for.
+    func endError(_ end: UInt64) -> StorageError {
+        .corrupt(path: path, what: "it ends before byte \(end)")
+    }
 }

@@ -29,18 +29,23 @@ import LociBase
 
     func size() throws(StorageError) -> UInt64 { mappedBytes }
 
-    func read(at offset: UInt64, count: Int) throws(StorageError) -> Bytes {
-        guard offset <= mappedBytes, UInt64(count) <= mappedBytes - offset else {
-            throw .corrupt(path: file.path, what: "it ends before byte \(offset + UInt64(count))")
+    func read(at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(StorageError) {
+        guard offset <= mappedBytes, UInt64(target.count) <= mappedBytes - offset else {
+            throw file.endError(offset + UInt64(target.count))
         }
-        return unsafe try Bytes(uninitialized: count) {
-            (target: UnsafeMutableRawBufferPointer) throws(StorageError) in
-            let source = unsafe base + Int(offset)
-            guard unsafe loci_guarded_copy(target.baseAddress!, source, count) == 0 else {
-                throw .fault(path: file.path)
-            }
+        if target.count == 0 { return }
+        guard
+            unsafe loci_guarded_copy(target.baseAddress!, base + Int(offset), target.count) == 0
+        else {
+            throw .fault(path: file.path)
         }
     }
+
+    func dataRanges(in range: Range<UInt64>) throws(StorageError) -> [Range<UInt64>] {
+        try file.dataRanges(in: range)
+    }
+
+    func allocatedBytes() throws(StorageError) -> UInt64 { try file.allocatedBytes() }
 
     func write(_ bytes: Bytes, at offset: UInt64) throws(StorageError) {
         precondition(

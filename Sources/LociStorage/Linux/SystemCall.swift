@@ -33,10 +33,12 @@ struct Descriptor: ~Copyable, Sendable {
 
     deinit { _ = close(number) }
 
-    func size(_ path: String) throws(StorageError) -> UInt64 {
+    func size(_ path: String) throws(StorageError) -> UInt64 { UInt64(try status(path).st_size) }
+
+    func status(_ path: String) throws(StorageError) -> stat {
         var status = stat()
         _ = try SystemCall.retrying("fstat", path) { unsafe fstat(number, &status) }
-        return UInt64(status.st_size)
+        return status
     }
 
     /// No file system makes a failed sync good again, so a full disk is no `noSpace` here.

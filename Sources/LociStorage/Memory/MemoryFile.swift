@@ -20,13 +20,25 @@ final class MemoryFile: StorageFile {
         try fileSystem.look(self, "fstat") { content throws(StorageError) in content.size }
     }
 
-    func read(at offset: UInt64, count: Int) throws(StorageError) -> Bytes {
-        try fileSystem.look(self, "pread") { content throws(StorageError) in
+    func read(at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(StorageError) {
+        let count = target.count
+        let bytes = try fileSystem.look(self, "pread") { content throws(StorageError) in
             guard offset <= content.size, UInt64(count) <= content.size - offset else {
                 throw .corrupt(path: path, what: "it ends before byte \(offset + UInt64(count))")
             }
             return content.read(at: offset, count: count)
         }
+        unsafe bytes.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+    }
+
+    func dataRanges(in range: Range<UInt64>) throws(StorageError) -> [Range<UInt64>] {
+        try fileSystem.look(self, "lseek") { content throws(StorageError) in
+            content.dataRanges(in: range)
+        }
+    }
+
+    func allocatedBytes() throws(StorageError) -> UInt64 {
+        try fileSystem.look(self, "fstat") { content throws(StorageError) in content.usedBytes }
     }
 
     func write(_ bytes: Bytes, at offset: UInt64) throws(StorageError) {

@@ -63,6 +63,23 @@ struct SparseContent: Sendable {
         Self.existing(blocks, in: offset, count: count)
     }
 
+    /// Blocks of a range that were written, joined where they touch.
+    func dataRanges(in range: Range<UInt64>) -> [Range<UInt64>] {
+        let range = range.clamped(to: 0..<size)
+        let blockBytes = UInt64(Self.blockBytes)
+        var found: [Range<UInt64>] = []
+        let blocks = blocksWritten(in: range.lowerBound, count: UInt64(range.count))
+        for block in blocks.sorted() {
+            let part = (block * blockBytes..<(block + 1) * blockBytes).clamped(to: range)
+            if let last = found.last, last.upperBound == part.lowerBound {
+                found[found.count - 1] = last.lowerBound..<part.upperBound
+            } else {
+                found.append(part)
+            }
+        }
+        return found
+    }
+
     private static func existing(
         _ blocks: [UInt64: Bytes], in offset: UInt64, count: UInt64
     ) -> [UInt64] {
