@@ -1,0 +1,22 @@
+/// Least recently used: a hit makes the page the newest. A scan or a loop longer than the memory
+/// empties it.
+public struct LRUPolicy: EvictionPolicy {
+    private var links: SlotLinks
+    private var queue = SlotQueue()
+
+    public init(capacity: Int, seed: UInt64) { links = SlotLinks(capacity: capacity) }
+
+    public var count: Int { queue.count }
+
+    public mutating func insert(_ slot: Int32, key: UInt64) { links.push(slot, onto: &queue) }
+
+    public mutating func touch(_ slot: Int32) { links.renew(slot, in: &queue) }
+
+    public mutating func victim(where isFree: (Int32) -> Bool) -> Int32? {
+        guard let slot = links.oldest(of: &queue, where: isFree) else { return nil }
+        remove(slot)
+        return slot
+    }
+
+    public mutating func remove(_ slot: Int32) { links.unlink(slot, from: &queue) }
+}
