@@ -69,7 +69,7 @@ struct FrameRegion: Sendable {
             // Where it cannot be bound, it is memory all the same.
             _ = unsafe loci_bind_memory(reserved, reservedBytes, node)
         }
-        unsafe base = UInt(bitPattern: reserved)
+        base = UInt(bitPattern: reserved)
         return true
     }
 }

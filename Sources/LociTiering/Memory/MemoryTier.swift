@@ -1,5 +1,4 @@
 import CLinux
-public import LociBase
 
 /// A tier that is memory: its arena, and how pages leave it.
 public struct MemoryTier: Sendable {

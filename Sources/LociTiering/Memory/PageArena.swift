@@ -156,7 +156,7 @@ private final class PageFrame: ByteStorage, @unchecked Sendable {
 }
 
 /// Memory from the heap, counted by the arena whose budget it is beyond.
-private final class OverflowFrame: ByteStorage, @unchecked Sendable {
+@safe private final class OverflowFrame: ByteStorage, @unchecked Sendable {
     let arena: PageArena
     private let memory: UnsafeMutableRawPointer
     private let byteCount: Int
