@@ -78,6 +78,7 @@ extension ShardNode {
             if let arrived {
                 task.held[address] = arrived
                 task.receipt.bytesRead += UInt64(arrived.count)
+                task.receipt.tiers[.ssd].bytes += UInt64(arrived.count)
             }
             task.failure = task.failure ?? failure
             if task.missing > 0 {
@@ -136,11 +137,15 @@ extension ShardNode {
             task.receipt.pagesTouched += 1
             switch pages.request(need.address, for: number) {
             case .resident(let bytes):
-                task.receipt.pagesResident += 1
+                task.receipt.tiers[.dram].hits += 1
+                task.receipt.tiers[.dram].bytes += UInt64(bytes.count)
                 task.held[need.address] = bytes
-            case .onItsWay: task.missing += 1
+            case .onItsWay:
+                task.missing += 1
+                task.receipt.tiers[.ssd].soft += 1
             case .absent:
                 task.missing += 1
+                task.receipt.tiers[.ssd].hard += 1
                 directives.append(.load(need.address, pageBytes: need.pageBytes))
             }
         }
@@ -161,7 +166,7 @@ extension ShardNode {
 
     private static let overwhelmed = LociError(
         .resourceExhausted, "The pages of this request did not stay in memory long enough.",
-        advice: "Give the shard a larger page-cache, or send fewer requests at once.")
+        advice: "Give the dram tier more capacity, or send fewer requests at once.")
 }
 
 /// A page that a task lacks.
