@@ -51,7 +51,9 @@ private final class ShardDriver {
         context = try TransportContext()
         router = try RouterSocket(context, binding: configuration.shards[Int(shard)])
         let started = Clock.now()
-        let folder = "\(configuration.dataFolder)/shard-\(shard)"
+        let folder =
+            configuration.tier(.ssd)?.folder(of: shard)
+            ?? "\(configuration.dataFolder)/shard-\(shard)"
         try Self.checkPartitions(in: folder, map.partitions(of: shard))
         let store = try SliceStore.open(
             folder: folder, fileSystem: LinuxFileSystem(),
@@ -65,7 +67,7 @@ private final class ShardDriver {
             ShardNode.Settings(
                 clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
                 partitions: map.partitions, shards: map.shards,
-                pageCacheBytes: configuration.pageCacheBytes,
+                pageCacheBytes: configuration.tier(.dram)?.capacityBytes ?? 0,
                 checkpointLogBytes: UInt64(configuration.checkpointLogBytes)),
             recovered: recovered, stopwatch: Clock.now)
         logger.notice(
