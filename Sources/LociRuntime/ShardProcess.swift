@@ -3,6 +3,7 @@ import LociCluster
 public import LociModel
 import LociPlacement
 import LociStorage
+import LociTiering
 import LociTransport
 import LociWire
 import Logging
@@ -62,12 +63,14 @@ private final class ShardDriver {
         let recovered = try ShardRecovery.recover(store, shard: shard, map: map)
         mailbox = try Mailbox()
         stop = StopSignal(waking: mailbox.wakeUp)
-        pool = StoragePool(store: store, threads: configuration.ioThreads, mailbox: mailbox)
+        let (dram, far) = Self.memory(configuration)
+        pool = StoragePool(
+            store: store, memory: dram.arena, threads: configuration.ioThreads, mailbox: mailbox)
         node = ShardNode(
             ShardNode.Settings(
                 clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
                 partitions: map.partitions, shards: map.shards,
-                pageCacheBytes: configuration.tier(.dram)?.capacityBytes ?? 0,
+                dram: dram, far: far,
                 checkpointLogBytes: UInt64(configuration.checkpointLogBytes)),
             recovered: recovered, stopwatch: Clock.now)
         logger.notice(
@@ -76,6 +79,26 @@ private final class ShardDriver {
                 "endpoint": "\(router.endpoint)", "incarnation": "\(store.incarnation)",
                 "recovery-ms": "\(Clock.now().microseconds(since: started) / 1000)",
             ])
+    }
+
+    /// The tiers of memory, with a seed of this process.
+    private static func memory(
+        _ configuration: ClusterConfiguration
+    ) -> (dram: MemoryTier, far: MemoryTier?) {
+        let dram = configuration.tier(.dram)
+        let seed = UInt64.random(in: 0...UInt64.max)
+        return (
+            MemoryTier.dram(
+                budgetBytes: dram?.capacityBytes ?? TierConfiguration.memoryBytes,
+                eviction: eviction(dram), seed: seed),
+            configuration.tier(.far).map {
+                MemoryTier.far(budgetBytes: $0.capacityBytes, eviction: eviction($0), seed: seed)
+            }
+        )
+    }
+
+    private static func eviction(_ tier: TierConfiguration?) -> EvictionKind {
+        (tier?.eviction).flatMap { EvictionKind(rawValue: $0.rawValue) } ?? .standard
     }
 
     /// Partitions that hold data are among those that the cluster file gives this shard, and none
@@ -144,7 +167,7 @@ private final class ShardDriver {
     private func carryOut(_ directive: ShardDirective) {
         switch directive {
         case .send(let peer, let message): send(message, to: PeerID(value: peer))
-        case .load(let address, let pageBytes): pool.load(address, pageBytes: pageBytes)
+        case .load(let requests): pool.load(requests)
         case .write(let write): pool.write(write)
         case .commit(let partition, let records): pool.commit(partition, records)
         case .checkpoint(let partition, let lsn, let state):

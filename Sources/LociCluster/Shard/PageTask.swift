@@ -30,6 +30,8 @@ struct PageTask: Sendable {
         case search(SearchTask)
         case points(PointsTask)
         case split(SplitTask)
+        /// Its content is with the function that runs it.
+        case running
     }
 
     init(_ kind: Kind, slowest: Tier) {
@@ -42,7 +44,7 @@ struct PageTask: Sendable {
         case .cells(let task): task.asker
         case .search(let task): task.asker
         case .points(let task): task.asker
-        case .split: nil
+        case .split, .running: nil
         }
     }
 
@@ -106,7 +108,9 @@ struct PageTask: Sendable {
 
     private mutating func skip(_ address: PageAddress, _ tier: Tier) {
         beyond[address] = tier
-        if counted.insert(address).inserted { receipt.tiers[tier].skipped += 1 }
+        guard counted.insert(address).inserted else { return }
+        receipt.pagesTouched += 1
+        receipt.tiers[tier].skipped += 1
     }
 
     /// All pages of the round are here.

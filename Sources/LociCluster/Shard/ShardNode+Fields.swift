@@ -98,15 +98,10 @@ extension ShardNode {
     }
 
     mutating func run(
-        _ started: CellsTask, _ task: inout PageTask, into directives: inout [ShardDirective]
+        _ cells: inout CellsTask, _ task: inout PageTask, into directives: inout [ShardDirective]
     ) -> [PageNeed] {
-        var cells = started
         if cells.asked > cells.done { cells.look(task.held) }
-        if !cells.isDone {
-            let needs = cells.plan(most: roundBytes)
-            task.kind = .cells(cells)
-            return needs
-        }
+        if !cells.isDone { return cells.plan(most: roundBytes) }
         task.receipt.partitions = UInt32(cells.partitions)
         var bulk = [Bytes.joined(cells.parts)]
         if !cells.missing.isEmpty { bulk.append(Bytes(values: cells.missing.sorted())) }

@@ -75,6 +75,7 @@ extension ShardNode {
 
     /// Lets those go on who wait for room, as far as there is some.
     mutating func admitWaiting(into directives: inout [ShardDirective]) {
+        var isAnyAdmitted = false
         while let number = pages.firstWaiting {
             guard var task = tasks[number] else {
                 pages.withdrawFirst()
@@ -86,12 +87,14 @@ extension ShardNode {
                 fail(task, PageTask.expired, into: &directives)
                 continue
             }
-            guard let round = pages.admitFirst() else { return }
+            guard let round = pages.admitFirst() else { break }
+            isAnyAdmitted = true
             tasks[number] = nil
             if start(round, &task, number, into: &directives) {
                 advance(task, number: number, into: &directives)
             }
         }
+        if isAnyAdmitted { commitAll(into: &directives) }
     }
 
     /// Lets a task run until it is done or lacks pages.
@@ -145,12 +148,27 @@ extension ShardNode {
     private mutating func run(
         _ task: inout PageTask, into directives: inout [ShardDirective]
     ) -> [PageNeed] {
+        let needs: [PageNeed]
         switch task.kind {
-        case .cells(let cells): run(cells, &task, into: &directives)
-        case .search(let search): run(search, &task, into: &directives)
-        case .points(let points): run(points, &task, into: &directives)
-        case .split(let split): run(split, &task)
+        case .cells(var cells):
+            task.kind = .running
+            needs = run(&cells, &task, into: &directives)
+            task.kind = .cells(cells)
+        case .search(var search):
+            task.kind = .running
+            needs = run(&search, &task, into: &directives)
+            task.kind = .search(search)
+        case .points(var points):
+            task.kind = .running
+            needs = run(&points, &task, into: &directives)
+            task.kind = .points(points)
+        case .split(var split):
+            task.kind = .running
+            needs = run(&split, &task)
+            task.kind = .split(split)
+        case .running: preconditionFailure("a task runs once at a time")
         }
+        return needs
     }
 
     private mutating func fail(
