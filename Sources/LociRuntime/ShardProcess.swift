@@ -124,14 +124,19 @@ private final class ShardDriver {
         }
     }
 
+    /// How long a message may hold a page after it is sent until somebody looks.
+    private static let releaseMilliseconds = 2
+
     func serve() throws {
         let poller = Poller()
         poller.add(router)
         poller.add(mailbox.wakeUp)
         while !stop.isSet, fatal == nil {
-            _ = try poller.wait(timeoutMilliseconds: 1000)
+            _ = try poller.wait(
+                timeoutMilliseconds: node.isWaitingForRoom ? Self.releaseMilliseconds : 1000)
             for event in mailbox.takeAll() where fatal == nil { handle(event) }
             try receive()
+            if node.isWaitingForRoom { handle(.released) }
         }
         pool.drain()
         if let fatal { throw fatal }

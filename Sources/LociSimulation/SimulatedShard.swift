@@ -38,6 +38,8 @@ final class SimulatedShard {
     private(set) var life = 0
     private(set) var node: ShardNode?
     private(set) var store: SliceStore?
+    /// Whether the node will be told that pages have been released.
+    var isReleasing = false
     private var laneFree: [Instant] = Array(repeating: .zero, count: SimulatedShard.lanes)
 
     private static let lanes = 6

@@ -47,6 +47,7 @@ public final class Simulation {
         case toShard(Int, [Bytes])
         case toClient(Int, [Bytes])
         case disk(Int, life: Int, ShardDirective)
+        case release(Int, life: Int)
         case learn(life: Int, SpaceID, LocationLearning)
         case persist(life: Int, CoordinatorDirective)
         case tick(life: Int)
@@ -171,6 +172,9 @@ public final class Simulation {
         case .disk(let shard, let life, let directive):
             guard shards[shard].life == life else { return }
             for done in shards[shard].carryOut(directive) { tell(shard, done) }
+        case .release(let shard, let life):
+            shards[shard].isReleasing = false
+            if shards[shard].life == life { tell(shard, .released) }
         case .learn(let life, let space, let learning):
             if life == coordinatorLife { tellCoordinator(.learned(space, learning.run())) }
         case .persist(let life, let directive):
@@ -248,6 +252,15 @@ public final class Simulation {
                 }
             }
         }
+        planRelease(shard)
+    }
+
+    private func planRelease(_ shard: Int) {
+        guard shards[shard].node?.isWaitingForRoom == true, !shards[shard].isReleasing else {
+            return
+        }
+        shards[shard].isReleasing = true
+        plan(.release(shard, life: shards[shard].life), afterMicroseconds: 50)
     }
 
     private func tellCoordinator(_ event: CoordinatorEvent) {

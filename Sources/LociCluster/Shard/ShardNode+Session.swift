@@ -50,8 +50,6 @@ extension ShardNode {
         _ header: Header, _ asker: Asker, into directives: inout [ShardDirective]
     ) {
         let over = guardian.pinged(fence: header.fence)
-        // Messages that held pages may have been sent meanwhile; nobody else tells.
-        pages.noteRelease()
         var vitals = ShardVitals()
         vitals.partitions = UInt32(workers.count)
         vitals.residentBytes = UInt64(pages.dramVitals.residentBytes)

@@ -10,6 +10,9 @@ public enum ShardEvent: Sendable {
     /// A message from the peer with this number.
     case received(from: UInt64, Message)
     case pageArrived(PageAddress, Result<PageArrival, LociError>)
+    /// Events and directives that came before have been let go of, and with them the pages that
+    /// they held. To be told while `isWaitingForRoom`.
+    case released
     /// A page's file did not take a write whose record is durable.
     case writeFailed(PageAddress, LociError)
     /// A group of records is durable up to the LSN. RESOURCE_EXHAUSTED: the disk is full and
@@ -128,6 +131,7 @@ public struct ShardNode: Sendable {
             receive(message, from: peer, into: &directives)
         case .pageArrived(let address, let result):
             pageArrived(address, result, into: &directives)
+        case .released: pages.noteRelease()
         case .writeFailed(_, let error): directives.append(.stop(error))
         case .committed(let partition, let result):
             committed(partition, result, into: &directives)
@@ -136,6 +140,9 @@ public struct ShardNode: Sendable {
         }
         admitWaiting(into: &directives)
     }
+
+    /// Whether a request waits for room in memory.
+    public var isWaitingForRoom: Bool { pages.firstWaiting != nil }
 
     private mutating func receive(
         _ message: Message, from peer: UInt64, into directives: inout [ShardDirective]
