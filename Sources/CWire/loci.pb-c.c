@@ -97,6 +97,51 @@ void   loci__receipt__free_unpacked
   assert(message->base.descriptor == &loci__receipt__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   loci__tier_cost__init
+                     (Loci__TierCost         *message)
+{
+  static const Loci__TierCost init_value = LOCI__TIER_COST__INIT;
+  *message = init_value;
+}
+size_t loci__tier_cost__get_packed_size
+                     (const Loci__TierCost *message)
+{
+  assert(message->base.descriptor == &loci__tier_cost__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__tier_cost__pack
+                     (const Loci__TierCost *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__tier_cost__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__tier_cost__pack_to_buffer
+                     (const Loci__TierCost *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__tier_cost__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__TierCost *
+       loci__tier_cost__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__TierCost *)
+     protobuf_c_message_unpack (&loci__tier_cost__descriptor,
+                                allocator, len, data);
+}
+void   loci__tier_cost__free_unpacked
+                     (Loci__TierCost *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__tier_cost__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   loci__shard_vitals__init
                      (Loci__ShardVitals         *message)
 {
@@ -375,13 +420,13 @@ static const ProtobufCFieldDescriptor loci__receipt__field_descriptors[12] =
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "pages_resident",
+    "tiers",
     5,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT64,
-    0,   /* quantifier_offset */
-    offsetof(Loci__Receipt, pages_resident),
-    NULL,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Loci__Receipt, n_tiers),
+    offsetof(Loci__Receipt, tiers),
+    &loci__tier_cost__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -475,13 +520,13 @@ static const unsigned loci__receipt__field_indices_by_name[] = {
   5,   /* field[5] = bytes_read */
   9,   /* field[9] = coordinator_microseconds */
   7,   /* field[7] = locations_active */
-  4,   /* field[4] = pages_resident */
   3,   /* field[3] = pages_touched */
   2,   /* field[2] = partitions */
   11,   /* field[11] = scoring_microseconds */
   10,   /* field[10] = shard_microseconds */
   1,   /* field[1] = shards_answered */
   0,   /* field[0] = shards_asked */
+  4,   /* field[4] = tiers */
   8,   /* field[8] = total_microseconds */
   6,   /* field[6] = vectors_scored */
 };
@@ -503,6 +548,122 @@ const ProtobufCMessageDescriptor loci__receipt__descriptor =
   loci__receipt__field_indices_by_name,
   1,  loci__receipt__number_ranges,
   (ProtobufCMessageInit) loci__receipt__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__tier_cost__field_descriptors[7] =
+{
+  {
+    "tier",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierCost, tier),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hits",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierCost, hits),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "soft",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierCost, soft),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hard",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierCost, hard),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "skipped",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierCost, skipped),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierCost, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wait_microseconds",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierCost, wait_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__tier_cost__field_indices_by_name[] = {
+  5,   /* field[5] = bytes */
+  3,   /* field[3] = hard */
+  1,   /* field[1] = hits */
+  4,   /* field[4] = skipped */
+  2,   /* field[2] = soft */
+  0,   /* field[0] = tier */
+  6,   /* field[6] = wait_microseconds */
+};
+static const ProtobufCIntRange loci__tier_cost__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor loci__tier_cost__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.TierCost",
+  "TierCost",
+  "Loci__TierCost",
+  "loci",
+  sizeof(Loci__TierCost),
+  7,
+  loci__tier_cost__field_descriptors,
+  loci__tier_cost__field_indices_by_name,
+  1,  loci__tier_cost__number_ranges,
+  (ProtobufCMessageInit) loci__tier_cost__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor loci__shard_vitals__field_descriptors[9] =

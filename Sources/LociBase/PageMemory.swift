@@ -5,6 +5,15 @@ public protocol PageMemory: Sendable {
     func allocate(_ byteCount: Int) -> ByteStorage
 }
 
+extension PageMemory {
+    /// The same bytes in memory of this kind.
+    public func copy(_ bytes: Bytes) -> Bytes {
+        unsafe Bytes(filling: allocate(bytes.count)) { target in
+            unsafe bytes.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+        }
+    }
+}
+
 extension Bytes {
     /// The whole of memory that nobody else refers to, after `fill` has written all of it.
     public init<E>(
@@ -12,6 +21,23 @@ extension Bytes {
     ) throws(E) {
         unsafe try fill(UnsafeMutableRawBufferPointer(start: storage.base, count: storage.count))
         self.init(owner: storage)
+    }
+
+    /// The memory, if these are all of its bytes.
+    public var whole: ByteStorage? {
+        offset == 0 && count == storage.count ? storage : nil
+    }
+
+    /// Whether nobody else refers to the memory at this moment.
+    public mutating func isOnlyReference() -> Bool { isKnownUniquelyReferenced(&storage) }
+
+    /// Looks at the bytes where they lie.
+    public func withSpan<Result, E>(
+        _ body: (RawSpan) throws(E) -> Result
+    ) throws(E) -> Result {
+        unsafe try withUnsafeBytes { (bytes) throws(E) in
+            try body(unsafe RawSpan(_unsafeBytes: bytes))
+        }
     }
 }
 

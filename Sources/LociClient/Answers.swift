@@ -159,7 +159,7 @@ extension Receipt {
         shardsAnswered = shardsAsked - missing
         partitions = max(partitions, other.partitions)
         pagesTouched += other.pagesTouched
-        pagesResident += other.pagesResident
+        tiers.add(other.tiers)
         bytesRead += other.bytesRead
         vectorsScored += other.vectorsScored
         locationsActive += other.locationsActive

@@ -4,9 +4,11 @@ public struct Receipt: Equatable, Sendable {
     public var shardsAsked: UInt32 = 0
     public var shardsAnswered: UInt32 = 0
     public var partitions: UInt32 = 0
-    /// Pages that the answer needed, and those of them that were in memory already.
+    /// Pages that the answer needed: the sum over `tiers` of those that were there and those that
+    /// were skipped.
     public var pagesTouched: UInt64 = 0
-    public var pagesResident: UInt64 = 0
+    /// The same pages by the tier that they came from, and how.
+    public var tiers = TierCosts()
     /// Bytes that page-ins read from files.
     public var bytesRead: UInt64 = 0
     public var vectorsScored: UInt64 = 0
@@ -41,7 +43,7 @@ public struct Receipt: Equatable, Sendable {
     public mutating func addWork(of other: Receipt) {
         partitions += other.partitions
         pagesTouched += other.pagesTouched
-        pagesResident += other.pagesResident
+        tiers.add(other.tiers)
         bytesRead += other.bytesRead
         vectorsScored += other.vectorsScored
         shardMicroseconds = max(shardMicroseconds, other.shardMicroseconds)

@@ -9,6 +9,7 @@ public import Logging
 /// - Every value lies in its range of `ConfigurationRanges`.
 /// - Coordinator and shards have endpoints that differ from each other.
 /// - Endpoints are loopback ones unless `isInsecure`.
+/// - `tiers` has the fastest first, each kind at most once, dram and ssd always.
 public struct ClusterConfiguration: Sendable, Equatable {
     /// For people: appears in logs and in `loci status`.
     public let name: String
@@ -23,8 +24,14 @@ public struct ClusterConfiguration: Sendable, Equatable {
     public let coordinator: Endpoint
     /// Where the coordinator reaches the shards, in the order of their `ShardIndex`.
     public let shards: [Endpoint]
-    /// Memory for pages, in each shard.
-    public let pageCacheBytes: Int
+    /// Places for pages, of each shard, the fastest first.
+    public let tiers: [TierConfiguration]
+    /// How page-ins read from the ssd tier.
+    public let pageIn: PageInChoice
+    /// Memory of each shard for writes that are durable in the log and not yet in the segments.
+    public let writeBufferBytes: Int
+    /// Where snapshots are kept; shards on other machines must reach it by the same path.
+    public let snapshotFolder: String
     /// Length of a partition's log that starts a checkpoint.
     public let checkpointLogBytes: Int
     /// Threads of each shard that may wait for files.
@@ -42,6 +49,11 @@ public struct ClusterConfiguration: Sendable, Equatable {
     }
 
     init(document: ConfigurationDocument) throws(LociError) {
+        if document.has("page-cache") {
+            throw document.complaint(
+                "page-cache", "is now the capacity of the dram tier.",
+                advice: "Write: tiers: [{kind: dram, capacity: 256MiB}, {kind: ssd}]")
+        }
         try document.refuseUnknownKeys(Self.keys)
         name = try document.string("name", default: "local")
         try document.check("name") { (name) throws(LociError) in try checkName(name) }
@@ -53,8 +65,14 @@ public struct ClusterConfiguration: Sendable, Equatable {
         try document.checkEndpoints(coordinator, shards, isInsecure: isInsecure)
         partitions = try document.integer(
             "partitions", in: shards.count...Limits.partitions, default: shards.count)
-        pageCacheBytes = try document.byteCount(
-            "page-cache", in: ConfigurationRanges.pageCacheBytes, default: 256 << 20)
+        tiers = try document.tiers(dataFolder: dataFolder)
+        pageIn = try document.choice("page-in", default: .auto)
+        writeBufferBytes = try document.byteCount(
+            "write-buffer", in: ConfigurationRanges.writeBufferBytes, default: 64 << 20)
+        snapshotFolder =
+            document.has("snapshot-folder")
+            ? document.resolve(try document.string("snapshot-folder", default: ""))
+            : dataFolder + "/snapshots"
         checkpointLogBytes = try document.byteCount(
             "checkpoint-after", in: ConfigurationRanges.checkpointLogBytes, default: 256 << 20)
         ioThreads = try document.integer(
@@ -62,15 +80,23 @@ public struct ClusterConfiguration: Sendable, Equatable {
         logLevel = try document.logLevel("log-level", default: .info)
     }
 
+    /// The tier of that kind, if the shards have it.
+    public func tier(_ kind: Tier) -> TierConfiguration? { tiers.first { $0.kind == kind } }
+
     static let keys = [
-        "name", "id", "data-folder", "partitions", "coordinator", "shards", "page-cache",
-        "checkpoint-after", "io-threads", "insecure", "log-level",
+        "name", "id", "data-folder", "partitions", "coordinator", "shards", "tiers", "page-in",
+        "write-buffer", "snapshot-folder", "checkpoint-after", "io-threads", "insecure",
+        "log-level",
     ]
 }
 
 /// What the values of a configuration may be.
 public enum ConfigurationRanges {
-    public static let pageCacheBytes = (16 << 20)...(64 << 40)
+    /// Capacity of a tier of memory.
+    public static let memoryBytes = (16 << 20)...(64 << 40)
+    /// Capacity of a tier of files.
+    public static let diskBytes = (64 << 20)...(1 << 50)
+    public static let writeBufferBytes = (1 << 20)...(1 << 40)
     public static let checkpointLogBytes = (1 << 20)...(1 << 40)
     public static let ioThreads = 1...64
     /// Shards of a cluster: each has at least one partition.

@@ -10,6 +10,10 @@ import Yams
 struct ConfigurationDocument {
     let path: String
     private var values: [String: Node] = [:]
+    /// Where a complaint about a key that is absent points.
+    private var firstLine = 1
+    /// Of an entry in a list: the list's key, for complaints.
+    private var context = ""
 
     init(path: String) throws(LociError) {
         guard let data = FileManager.default.contents(atPath: path) else {
@@ -34,6 +38,19 @@ struct ConfigurationDocument {
                 .invalidArgument, "\(path) has no keys.",
                 advice: "Write at least `shards:` with a list of endpoints.")
         }
+        try take(mapping)
+    }
+
+    private init(
+        entry: Node.Mapping, line: Int, of list: String, path: String
+    ) throws(LociError) {
+        self.path = path
+        firstLine = line
+        context = "\(list): "
+        try take(entry)
+    }
+
+    private mutating func take(_ mapping: Node.Mapping) throws(LociError) {
         for (key, value) in mapping {
             guard let name = key.scalar?.string else {
                 throw LociError(
@@ -49,14 +66,19 @@ struct ConfigurationDocument {
 
     /// `INVALID_ARGUMENT path:line: 'key' ...`
     func complaint(_ key: String, _ text: String, advice: String = "") -> LociError {
-        let line = values[key]?.mark?.line ?? 1
-        return LociError(.invalidArgument, "\(path):\(line): '\(key)' \(text)", advice: advice)
+        let line = values[key]?.mark?.line ?? firstLine
+        return LociError(
+            .invalidArgument, "\(path):\(line): '\(context)\(key)' \(text)", advice: advice)
     }
 
-    func refuseUnknownKeys(_ known: [String]) throws(LociError) {
+    func has(_ key: String) -> Bool { values[key] != nil }
+
+    func refuseUnknownKeys(
+        _ known: [String], of place: String = ""
+    ) throws(LociError) {
         for key in values.keys.sorted() where !known.contains(key) {
             throw complaint(
-                key, "is not a key.",
+                key, place.isEmpty ? "is not a key." : "is not a key of \(place).",
                 advice: "The keys are: \(known.sorted().joined(separator: ", ")).")
         }
     }
@@ -136,6 +158,40 @@ struct ConfigurationDocument {
                 advice: "Write a whole number and KiB, MiB, GiB or TiB, such as 256MiB.")
         }
         return value
+    }
+
+    /// One of the words of an enumeration.
+    func choice<Choice: CaseIterable & RawRepresentable<String>>(
+        _ key: String, default standard: Choice
+    ) throws(LociError) -> Choice {
+        guard let text = try scalar(key) else { return standard }
+        guard let choice = Choice(rawValue: text) else {
+            let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw complaint(key, "must be one of \(names), not '\(text)'.")
+        }
+        return choice
+    }
+
+    /// The entries of a list of mappings; nil when the key is absent.
+    func mappings(_ key: String) throws(LociError) -> [ConfigurationDocument]? {
+        guard let value = values[key] else { return nil }
+        guard let list = value.sequence, !list.isEmpty else {
+            throw complaint(
+                key, "must be a list.",
+                advice: "Such as: [{kind: dram, capacity: 256MiB}, {kind: ssd}]")
+        }
+        var entries: [ConfigurationDocument] = []
+        for item in list {
+            let line = item.mark?.line ?? value.mark?.line ?? 1
+            guard let mapping = item.mapping else {
+                throw LociError(
+                    .invalidArgument, "\(path):\(line): '\(key)' must hold entries with keys.",
+                    advice: "Such as: {kind: dram, capacity: 256MiB}")
+            }
+            entries.append(
+                try ConfigurationDocument(entry: mapping, line: line, of: key, path: path))
+        }
+        return entries
     }
 
     func logLevel(_ key: String, default standard: Logger.Level) throws(LociError) -> Logger.Level {

@@ -3,6 +3,7 @@ import LociCluster
 public import LociModel
 import LociPlacement
 import LociStorage
+import LociTiering
 import LociTransport
 import LociWire
 import Logging
@@ -51,7 +52,9 @@ private final class ShardDriver {
         context = try TransportContext()
         router = try RouterSocket(context, binding: configuration.shards[Int(shard)])
         let started = Clock.now()
-        let folder = "\(configuration.dataFolder)/shard-\(shard)"
+        let folder =
+            configuration.tier(.ssd)?.folder(of: shard)
+            ?? "\(configuration.dataFolder)/shard-\(shard)"
         try Self.checkPartitions(in: folder, map.partitions(of: shard))
         let store = try SliceStore.open(
             folder: folder, fileSystem: LinuxFileSystem(),
@@ -60,12 +63,14 @@ private final class ShardDriver {
         let recovered = try ShardRecovery.recover(store, shard: shard, map: map)
         mailbox = try Mailbox()
         stop = StopSignal(waking: mailbox.wakeUp)
-        pool = StoragePool(store: store, threads: configuration.ioThreads, mailbox: mailbox)
+        let (dram, far) = Self.memory(configuration)
+        pool = StoragePool(
+            store: store, memory: dram.arena, threads: configuration.ioThreads, mailbox: mailbox)
         node = ShardNode(
             ShardNode.Settings(
                 clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
                 partitions: map.partitions, shards: map.shards,
-                pageCacheBytes: configuration.pageCacheBytes,
+                dram: dram, far: far,
                 checkpointLogBytes: UInt64(configuration.checkpointLogBytes)),
             recovered: recovered, stopwatch: Clock.now)
         logger.notice(
@@ -74,6 +79,26 @@ private final class ShardDriver {
                 "endpoint": "\(router.endpoint)", "incarnation": "\(store.incarnation)",
                 "recovery-ms": "\(Clock.now().microseconds(since: started) / 1000)",
             ])
+    }
+
+    /// The tiers of memory, with a seed of this process.
+    private static func memory(
+        _ configuration: ClusterConfiguration
+    ) -> (dram: MemoryTier, far: MemoryTier?) {
+        let dram = configuration.tier(.dram)
+        let seed = UInt64.random(in: 0...UInt64.max)
+        return (
+            MemoryTier.dram(
+                budgetBytes: dram?.capacityBytes ?? TierConfiguration.memoryBytes,
+                eviction: eviction(dram), seed: seed),
+            configuration.tier(.far).map {
+                MemoryTier.far(budgetBytes: $0.capacityBytes, eviction: eviction($0), seed: seed)
+            }
+        )
+    }
+
+    private static func eviction(_ tier: TierConfiguration?) -> EvictionKind {
+        (tier?.eviction).flatMap { EvictionKind(rawValue: $0.rawValue) } ?? .standard
     }
 
     /// Partitions that hold data are among those that the cluster file gives this shard, and none
@@ -99,14 +124,19 @@ private final class ShardDriver {
         }
     }
 
+    /// How long a message may hold a page after it is sent until somebody looks.
+    private static let releaseMilliseconds = 2
+
     func serve() throws {
         let poller = Poller()
         poller.add(router)
         poller.add(mailbox.wakeUp)
         while !stop.isSet, fatal == nil {
-            _ = try poller.wait(timeoutMilliseconds: 1000)
+            _ = try poller.wait(
+                timeoutMilliseconds: node.isWaitingForRoom ? Self.releaseMilliseconds : 1000)
             for event in mailbox.takeAll() where fatal == nil { handle(event) }
             try receive()
+            if node.isWaitingForRoom { handle(.released) }
         }
         pool.drain()
         if let fatal { throw fatal }
@@ -142,7 +172,7 @@ private final class ShardDriver {
     private func carryOut(_ directive: ShardDirective) {
         switch directive {
         case .send(let peer, let message): send(message, to: PeerID(value: peer))
-        case .load(let address, let pageBytes): pool.load(address, pageBytes: pageBytes)
+        case .load(let requests): pool.load(requests)
         case .write(let write): pool.write(write)
         case .commit(let partition, let records): pool.commit(partition, records)
         case .checkpoint(let partition, let lsn, let state):

@@ -12,7 +12,8 @@ import Synchronization
 final class StoragePool: Sendable {
     private let store: SliceStore
     private let mailbox: Mailbox<ShardEvent>
-    private let pageQueues: [DispatchQueue]
+    private let memory: any PageMemory
+    private let pageQueues: [PageQueue]
     private let logQueues: [DispatchQueue]
     private let checkpointQueue = DispatchQueue(label: "loci.checkpoint")
     private let pendingWriteBytes = Atomic(0)
@@ -23,32 +24,45 @@ final class StoragePool: Sendable {
     /// Writes of applied records that may wait for their files; commits wait beyond it.
     private static let mostPendingWriteBytes = 64 << 20
 
-    init(store: SliceStore, threads: Int, mailbox: Mailbox<ShardEvent>) {
+    /// - Parameter memory: Where page-ins go.
+    init(
+        store: SliceStore, memory: any PageMemory, threads: Int, mailbox: Mailbox<ShardEvent>
+    ) {
         self.store = store
+        self.memory = memory
         self.mailbox = mailbox
-        pageQueues = (0..<threads).map { DispatchQueue(label: "loci.pages.\($0)") }
+        pageQueues = (0..<threads).map { PageQueue(label: "loci.pages.\($0)") }
         logQueues = (0..<2).map { DispatchQueue(label: "loci.log.\($0)") }
     }
 
-    private func queue(of address: PageAddress) -> DispatchQueue {
+    private func queue(of address: PageAddress) -> Int {
         let mixed = mix64(
             address.page &+ UInt64(address.partition) << 48 ^ UInt64(address.space) << 56)
-        return pageQueues[Int(mixed % UInt64(pageQueues.count))]
+        return Int(mixed % UInt64(pageQueues.count))
     }
 
-    func load(_ address: PageAddress, pageBytes: Int) {
-        queue(of: address).async { [store, mailbox] in
-            let result = Self.result { () throws(StorageError) in
-                try store.readPage(address, pageBytes: pageBytes)
-            }
-            mailbox.post(.pageArrived(address, result))
+    func load(_ requests: [PageRequest]) {
+        var parts = [[PageRequest]](repeating: [], count: pageQueues.count)
+        for request in requests { parts[queue(of: request.address)].append(request) }
+        for (queue, part) in zip(pageQueues, parts) where !part.isEmpty {
+            queue.give(.load(part), carryingOutBy: carryOut)
         }
     }
 
     /// A write that fails leaves the page behind the log: the shard must stop and recover.
     func write(_ write: PageWrite) {
         pendingWriteBytes.add(write.bytes.count, ordering: .relaxed)
-        queue(of: write.address).async { [self] in
+        pageQueues[queue(of: write.address)].give(.write(write), carryingOutBy: carryOut)
+    }
+
+    private func carryOut(_ work: PageQueue.Work) {
+        switch work {
+        case .load(let requests):
+            let answers = store.readPages(requests, into: memory)
+            for (request, answer) in zip(requests, answers) {
+                mailbox.post(.pageArrived(request.address, answer.arrival))
+            }
+        case .write(let write):
             let result = Self.result { () throws(StorageError) in
                 try store.write(
                     write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
@@ -116,13 +130,13 @@ final class StoragePool: Sendable {
     /// Runs work once every page write given so far is done.
     private func afterWrites(_ work: @escaping @Sendable () -> Void) {
         let group = DispatchGroup()
-        for queue in pageQueues { queue.async(group: group) {} }
+        for queue in pageQueues { queue.thread.async(group: group) {} }
         group.notify(queue: checkpointQueue, execute: work)
     }
 
     /// Waits for everything given so far.
     func drain() {
-        for queue in pageQueues + logQueues + [checkpointQueue] { queue.sync {} }
+        for queue in pageQueues.map(\.thread) + logQueues + [checkpointQueue] { queue.sync {} }
     }
 
     private static func result<Value>(

@@ -4,6 +4,27 @@ import LociModel
 import LociPlacement
 import LociSearch
 import LociStorage
+import LociTiering
+
+/// How much memory a simulated shard has for pages, and what leaves it first.
+struct SimulatedMemory {
+    let dramBytes: Int
+    /// 0: there is no far tier.
+    let farBytes: Int
+    let eviction: EvictionKind
+
+    /// From two pages of vectors, which is next to nothing, to more than there is to keep.
+    init(_ random: inout SeededRandom) {
+        dramBytes = [128 << 10, 192 << 10, 512 << 10, 4 << 20].randomElement(using: &random)!
+        farBytes = [0, 0, 64 << 10, 512 << 10].randomElement(using: &random)!
+        eviction = EvictionKind.allCases.randomElement(using: &random)!
+    }
+
+    var dram: MemoryTier { .dram(budgetBytes: dramBytes, eviction: eviction) }
+    var far: MemoryTier? {
+        farBytes == 0 ? nil : .far(budgetBytes: farBytes, eviction: eviction)
+    }
+}
 
 /// A shard process: the real node over the real storage, on a disk in memory.
 ///
@@ -17,19 +38,25 @@ final class SimulatedShard {
     private(set) var life = 0
     private(set) var node: ShardNode?
     private(set) var store: SliceStore?
+    /// Whether the node will be told that pages have been released.
+    var isReleasing = false
     private var laneFree: [Instant] = Array(repeating: .zero, count: SimulatedShard.lanes)
 
     private static let lanes = 6
     private let identity: SliceIdentity
     private let map: PartitionMap
     private let tuning: SearchTuning
+    private let memory: SimulatedMemory
     private let sabotage: Sabotage?
+    private var dram: MemoryTier
 
     init(
         index: ShardIndex, clusterID: UInt64, map: PartitionMap, tuning: SearchTuning,
-        sabotage: Sabotage?
+        memory: SimulatedMemory, sabotage: Sabotage?
     ) {
         self.sabotage = sabotage
+        self.memory = memory
+        dram = memory.dram
         self.index = index
         self.map = map
         self.tuning = tuning
@@ -49,10 +76,11 @@ final class SimulatedShard {
             throw error.sentence
         }
         let recovered = try ShardRecovery.recover(store!, shard: index, map: map, tuning: tuning)
+        dram = memory.dram
         node = ShardNode(
             ShardNode.Settings(
                 clusterID: identity.clusterID, shard: index, incarnation: store!.incarnation,
-                partitions: map.partitions, shards: map.shards, pageCacheBytes: 512 << 10,
+                partitions: map.partitions, shards: map.shards, dram: dram, far: memory.far,
                 checkpointLogBytes: 48 << 10),
             recovered: recovered, stopwatch: stopwatch)
         laneFree = Array(repeating: now, count: Self.lanes)
@@ -79,7 +107,7 @@ final class SimulatedShard {
         let lane: Int
         var cost = UInt64.random(in: 20...120, using: &random)
         switch directive {
-        case .load(let address, _): lane = Self.lane(of: address)
+        case .load(let requests): lane = Self.lane(of: requests[0].address)
         case .write(let write): lane = Self.lane(of: write.address)
         case .commit(let partition, _):
             lane = 4 + Int(partition) % 2
@@ -98,18 +126,31 @@ final class SimulatedShard {
         Int(mix64(address.page &* 31 &+ UInt64(address.space)) % 4)
     }
 
+    /// The parts of a directive that go to different lanes.
+    static func parts(of directive: ShardDirective) -> [ShardDirective] {
+        guard case .load(let requests) = directive else { return [directive] }
+        let lanes = Dictionary(grouping: requests) { lane(of: $0.address) }
+        return lanes.keys.sorted().map { .load(lanes[$0]!) }
+    }
+
     /// Does the work on the disk. Returns what the node is to be told.
-    func carryOut(_ directive: ShardDirective) -> ShardEvent? {
-        guard let store else { return nil }
+    func carryOut(_ directive: ShardDirective) -> [ShardEvent] {
+        guard let store else { return [] }
+        if case .load(let requests) = directive {
+            let answers =
+                sabotage == .losesPages
+                ? requests.map { .loaded(Bytes(zeros: $0.pageBytes), from: .ssd) }
+                : store.readPages(requests, into: dram.arena)
+            return zip(requests, answers).map { .pageArrived($0.address, $1.arrival) }
+        }
+        return carryOut(directive, store).map { [$0] } ?? []
+    }
+
+    private func carryOut(_ directive: ShardDirective, _ store: SliceStore) -> ShardEvent? {
         do throws(StorageError) {
             switch directive {
-            case .load(let address, let pageBytes) where sabotage == .losesPages:
-                return .pageArrived(address, .success(Bytes(zeros: pageBytes)))
             case .commit(let partition, _) where sabotage == .forgetsCommits:
                 return .committed(partition, .success(try store.append([], to: partition)))
-            case .load(let address, let pageBytes):
-                return .pageArrived(
-                    address, .success(try store.readPage(address, pageBytes: pageBytes)))
             case .write(let write):
                 try store.write(
                     write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
@@ -124,7 +165,7 @@ final class SimulatedShard {
                     .success(try store.checkpoint(partition, at: lsn, snapshot: state.snapshot)))
             case .drop(let partition, let space):
                 store.drop(space: space, partition: partition)
-            case .send, .stop: break
+            case .load, .send, .stop: break
             }
             return nil
         } catch {
@@ -134,11 +175,10 @@ final class SimulatedShard {
 
     private func failure(of directive: ShardDirective, _ error: LociError) -> ShardEvent? {
         switch directive {
-        case .load(let address, _): .pageArrived(address, .failure(error))
         case .write(let write): .writeFailed(write.address, error)
         case .commit(let partition, _): .committed(partition, .failure(error))
         case .checkpoint(let partition, _, _): .checkpointed(partition, .failure(error))
-        case .drop, .send, .stop: nil
+        case .load, .drop, .send, .stop: nil
         }
     }
 }

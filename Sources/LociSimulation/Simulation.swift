@@ -47,6 +47,7 @@ public final class Simulation {
         case toShard(Int, [Bytes])
         case toClient(Int, [Bytes])
         case disk(Int, life: Int, ShardDirective)
+        case release(Int, life: Int)
         case learn(life: Int, SpaceID, LocationLearning)
         case persist(life: Int, CoordinatorDirective)
         case tick(life: Int)
@@ -97,10 +98,12 @@ public final class Simulation {
         tuning.moveBatch = 16
         self.tuning = tuning
         let map = map
+        var choices = SeededRandom(seed: seed ^ 0x3E3)
+        let memory = SimulatedMemory(&choices)
         shards = (0..<map.shards).map {
             SimulatedShard(
                 index: ShardIndex($0), clusterID: Self.clusterID, map: map, tuning: tuning,
-                sabotage: sabotage)
+                memory: memory, sabotage: sabotage)
         }
         workload = Workload(seed: seed)
         report.seed = seed
@@ -167,10 +170,11 @@ public final class Simulation {
         case .toShard(let shard, let frames): deliver(frames, toShard: shard)
         case .toClient(let client, let frames): deliver(frames, toClient: client)
         case .disk(let shard, let life, let directive):
-            guard shards[shard].life == life,
-                let done = shards[shard].carryOut(directive)
-            else { return }
-            tell(shard, done)
+            guard shards[shard].life == life else { return }
+            for done in shards[shard].carryOut(directive) { tell(shard, done) }
+        case .release(let shard, let life):
+            shards[shard].isReleasing = false
+            if shards[shard].life == life { tell(shard, .released) }
         case .learn(let life, let space, let learning):
             if life == coordinatorLife { tellCoordinator(.learned(space, learning.run())) }
         case .persist(let life, let directive):
@@ -242,10 +246,21 @@ public final class Simulation {
             case .stop(let error):
                 fail("shard \(shard) stopped: \(error)")
             default:
-                let done = shards[shard].finish(directive, at: now, &random)
-                queue.plan(.disk(shard, life: shards[shard].life, directive), at: done)
+                for part in SimulatedShard.parts(of: directive) {
+                    let done = shards[shard].finish(part, at: now, &random)
+                    queue.plan(.disk(shard, life: shards[shard].life, part), at: done)
+                }
             }
         }
+        planRelease(shard)
+    }
+
+    private func planRelease(_ shard: Int) {
+        guard shards[shard].node?.isWaitingForRoom == true, !shards[shard].isReleasing else {
+            return
+        }
+        shards[shard].isReleasing = true
+        plan(.release(shard, life: shards[shard].life), afterMicroseconds: 50)
     }
 
     private func tellCoordinator(_ event: CoordinatorEvent) {

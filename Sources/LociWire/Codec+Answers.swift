@@ -5,9 +5,9 @@ import LociModel
 // Answers as protobuf-c lays them out: field for field.
 
 extension Acknowledged {
-    init(_ layout: Loci__Acknowledged) {
+    init(_ layout: Loci__Acknowledged) throws(LociError) {
         unsafe self.init(
-            count: layout.count, receipt: Receipt(layout.receipt),
+            count: layout.count, receipt: try Receipt(layout.receipt),
             locationsVersion: layout.locations_version)
     }
 
@@ -94,9 +94,9 @@ extension CollectionStatus {
 }
 
 extension CellsAnswer {
-    init(_ layout: Loci__CellsAnswer) {
+    init(_ layout: Loci__CellsAnswer) throws(LociError) {
         unsafe self.init(
-            cellBytes: layout.cell_bytes, count: layout.count, receipt: Receipt(layout.receipt))
+            cellBytes: layout.cell_bytes, count: layout.count, receipt: try Receipt(layout.receipt))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__CellsAnswer> {
@@ -109,9 +109,9 @@ extension CellsAnswer {
 }
 
 extension MatchesAnswer {
-    init(_ layout: Loci__MatchesAnswer) {
+    init(_ layout: Loci__MatchesAnswer) throws(LociError) {
         unsafe self.init(
-            count: layout.count, receipt: Receipt(layout.receipt),
+            count: layout.count, receipt: try Receipt(layout.receipt),
             isDegraded: layout.is_degraded != 0, isExhausted: layout.is_exhausted != 0)
     }
 
@@ -125,9 +125,10 @@ extension MatchesAnswer {
 }
 
 extension PointsAnswer {
-    init(_ layout: Loci__PointsAnswer) {
+    init(_ layout: Loci__PointsAnswer) throws(LociError) {
         unsafe self.init(
-            count: layout.count, receipt: Receipt(layout.receipt), hasMore: layout.has_more != 0,
+            count: layout.count, receipt: try Receipt(layout.receipt),
+            hasMore: layout.has_more != 0,
             isDegraded: layout.is_degraded != 0)
     }
 

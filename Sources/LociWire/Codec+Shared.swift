@@ -6,14 +6,15 @@ import LociModel
 
 extension Receipt {
     /// One that the sender left out is all zero.
-    init(_ pointer: UnsafeMutablePointer<Loci__Receipt>?) {
+    /// - Throws: INVALID_ARGUMENT if a tier is unknown or comes twice.
+    init(_ pointer: UnsafeMutablePointer<Loci__Receipt>?) throws(LociError) {
         self.init()
         guard let layout = unsafe pointer?.pointee else { return }
         shardsAsked = unsafe layout.shards_asked
         shardsAnswered = unsafe layout.shards_answered
         partitions = unsafe layout.partitions
         pagesTouched = unsafe layout.pages_touched
-        pagesResident = unsafe layout.pages_resident
+        tiers = unsafe try TierCosts(layout.tiers, layout.n_tiers)
         bytesRead = unsafe layout.bytes_read
         vectorsScored = unsafe layout.vectors_scored
         locationsActive = unsafe layout.locations_active
@@ -24,16 +25,76 @@ extension Receipt {
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__Receipt> {
-        unsafe arena.place(
+        let parts = unsafe tiers.layouts(in: arena)
+        return unsafe arena.place(
             Loci__Receipt(
                 base: ProtobufCMessage(), shards_asked: shardsAsked,
                 shards_answered: shardsAnswered, partitions: partitions,
-                pages_touched: pagesTouched, pages_resident: pagesResident, bytes_read: bytesRead,
+                pages_touched: pagesTouched, n_tiers: parts.count, tiers: arena.array(parts),
+                bytes_read: bytesRead,
                 vectors_scored: vectorsScored, locations_active: locationsActive,
                 total_microseconds: totalMicroseconds,
                 coordinator_microseconds: coordinatorMicroseconds,
                 shard_microseconds: shardMicroseconds, scoring_microseconds: scoringMicroseconds),
             loci__receipt__init)
+    }
+}
+
+extension Tier {
+    /// Number on the wire, from 1.
+    var code: UInt32 { UInt32(rawValue) + 1 }
+
+    init(decoded code: UInt32) throws(LociError) {
+        guard let number = UInt8(exactly: code), number > 0, let tier = Tier(rawValue: number - 1)
+        else {
+            throw LociError(
+                .invalidArgument, "\(code) is not the number of a tier.",
+                advice: "Run the same version of Loci everywhere.")
+        }
+        self = tier
+    }
+}
+
+extension TierCosts {
+    init(
+        _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Loci__TierCost>?>?, _ count: Int
+    ) throws(LociError) {
+        self.init()
+        var seen: Set<Tier> = []
+        let parts = unsafe try elements(pointers, count) { (layout) throws(LociError) in
+            unsafe (try Tier(decoded: layout.tier), TierCost(layout))
+        }
+        for (tier, cost) in parts {
+            guard seen.insert(tier).inserted else {
+                throw LociError(.invalidArgument, "A receipt names the tier \(tier.name) twice.")
+            }
+            self[tier] = cost
+        }
+    }
+
+    /// Tiers that had a part in it.
+    func layouts(in arena: Arena) -> [UnsafeMutablePointer<Loci__TierCost>?] {
+        unsafe Tier.allCases.filter { self[$0] != TierCost() }.map { tier in
+            let cost = self[tier]
+            return unsafe arena.place(
+                Loci__TierCost(
+                    base: ProtobufCMessage(), tier: tier.code, hits: cost.hits, soft: cost.soft,
+                    hard: cost.hard, skipped: cost.skipped, bytes: cost.bytes,
+                    wait_microseconds: cost.waitMicroseconds),
+                loci__tier_cost__init)
+        }
+    }
+}
+
+extension TierCost {
+    init(_ layout: Loci__TierCost) {
+        self.init()
+        hits = unsafe layout.hits
+        soft = unsafe layout.soft
+        hard = unsafe layout.hard
+        skipped = unsafe layout.skipped
+        bytes = unsafe layout.bytes
+        waitMicroseconds = unsafe layout.wait_microseconds
     }
 }
 

@@ -46,7 +46,7 @@ struct BenchResult: Codable {
     mutating func count(_ receipt: Receipt) {
         shardsAsked += UInt64(receipt.shardsAsked)
         pagesTouched += receipt.pagesTouched
-        pagesResident += receipt.pagesResident
+        pagesResident += receipt.tiers[.dram].hits
         bytesRead += receipt.bytesRead
         if !receipt.isComplete { partials += 1 }
     }

@@ -6,7 +6,8 @@ struct ReceiptReport: Encodable {
     let shardsAnswered: UInt32
     let partitions: UInt32
     let pagesTouched: UInt64
-    let pagesResident: UInt64
+    let tiers: [TierReport]
+    let joulesModelled: Double
     let bytesRead: UInt64
     let vectorsScored: UInt64
     let hardLocations: UInt32
@@ -21,7 +22,8 @@ struct ReceiptReport: Encodable {
         shardsAnswered = receipt.shardsAnswered
         partitions = receipt.partitions
         pagesTouched = receipt.pagesTouched
-        pagesResident = receipt.pagesResident
+        tiers = TierReport.all(receipt)
+        joulesModelled = receipt.joules()
         bytesRead = receipt.bytesRead
         vectorsScored = receipt.vectorsScored
         hardLocations = receipt.locationsActive
@@ -33,7 +35,48 @@ struct ReceiptReport: Encodable {
     }
 }
 
+/// What one tier did for an answer, as JSON.
+struct TierReport: Encodable {
+    let tier: String
+    let hits: UInt64
+    let soft: UInt64
+    let hard: UInt64
+    let skipped: UInt64
+    let bytes: UInt64
+    let waitMicroseconds: UInt64
+    let joulesModelled: Double
+
+    /// Tiers that had a part in it, the fastest first.
+    static func all(_ receipt: Receipt) -> [TierReport] {
+        let model = EnergyModel()
+        return Tier.allCases.filter { receipt.tiers[$0] != TierCost() }.map { tier in
+            let cost = receipt.tiers[tier]
+            return TierReport(
+                tier: tier.name, hits: cost.hits, soft: cost.soft, hard: cost.hard,
+                skipped: cost.skipped, bytes: cost.bytes, waitMicroseconds: cost.waitMicroseconds,
+                joulesModelled: model.joules(cost, of: tier))
+        }
+    }
+}
+
 extension Receipt {
+    /// Pages by tier: found in memory, come without a device, read from a device, left out.
+    private func printTiers() {
+        let reports = TierReport.all(self)
+        guard !reports.isEmpty else { return }
+        var table = Table(
+            "tier", "#hit", "#soft", "#hard", "#skipped", "#bytes", "#wait", "#energy, modelled")
+        for report in reports {
+            table.add(
+                report.tier, Show.count(report.hits), Show.count(report.soft),
+                Show.count(report.hard), Show.count(report.skipped), Show.bytes(report.bytes),
+                Show.time(microseconds: report.waitMicroseconds),
+                Show.energy(joules: report.joulesModelled))
+        }
+        print()
+        table.print()
+    }
+
     /// The receipt as a table for people.
     func printTable() {
         var table = Table("receipt", "")
@@ -43,14 +86,15 @@ extension Receipt {
         table.add("hard locations", Show.count(locationsActive))
         table.add("vectors scored", Show.count(vectorsScored))
         table.add("pages touched", Show.count(pagesTouched))
-        table.add("pages resident", Show.count(pagesResident))
         table.add("bytes read", Show.bytes(bytesRead))
         table.add("time total", Show.time(microseconds: totalMicroseconds))
         table.add("  coordinator", Show.time(microseconds: coordinatorMicroseconds))
         table.add("  network", Show.time(microseconds: networkMicroseconds))
         table.add("  slowest shard", Show.time(microseconds: shardMicroseconds))
         table.add("    scoring", Show.time(microseconds: scoringMicroseconds))
+        table.add("energy, modelled", Show.energy(joules: joules()))
         print()
         table.print()
+        printTiers()
     }
 }

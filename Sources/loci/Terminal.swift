@@ -120,6 +120,13 @@ enum Show {
         return "\(decimal(milliseconds / 1000, places: 2)) s"
     }
 
+    /// `12.3 uJ`, `4.56 mJ`, `7.89 J`.
+    static func energy(joules: Double) -> String {
+        if joules < 1e-3 { return "\(decimal(joules * 1e6, places: 1)) uJ" }
+        if joules < 1 { return "\(decimal(joules * 1e3, places: 2)) mJ" }
+        return "\(decimal(joules, places: 2)) J"
+    }
+
     static func hexadecimal(_ bytes: Bytes) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []

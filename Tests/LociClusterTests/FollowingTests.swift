@@ -54,7 +54,7 @@ import Testing
         ShardNode(
             ShardNode.Settings(
                 clusterID: 5, shard: 0, incarnation: incarnation, partitions: 2, shards: 1,
-                pageCacheBytes: 1 << 20, checkpointLogBytes: 1 << 30),
+                dram: .dram(budgetBytes: 1 << 20), checkpointLogBytes: 1 << 30),
             recovered: partitions.map { ($0.state, 0, 0) }, stopwatch: { Instant.zero })
     }
 

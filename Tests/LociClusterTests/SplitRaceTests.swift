@@ -30,7 +30,7 @@ import Testing
             tuning.splitAbove = 5
             let settings = ShardNode.Settings(
                 clusterID: 9, shard: 0, incarnation: 1, partitions: 1, shards: 1,
-                pageCacheBytes: 16 << 20, checkpointLogBytes: .max)
+                dram: .dram(budgetBytes: 16 << 20), checkpointLogBytes: .max)
             let state = PartitionState(partition: 0, partitions: 1, tuning: tuning)
             node = ShardNode(settings, recovered: [(state, 1, 0)], stopwatch: { .zero })
             send(.hello(Hello(clusterID: 9, shard: 0, partitions: 1, shards: 1)))
@@ -64,7 +64,7 @@ import Testing
             node.handle(event, at: .zero, into: &directives)
             for directive in directives {
                 switch directive {
-                case .load(let address, _): loads.append(address)
+                case .load(let requests): loads += requests.map(\.address)
                 case .commit(_, let records): commits.append(records)
                 case .write(let write):
                     var page = pages[write.address] ?? Bytes(zeros: write.pageBytes)
@@ -87,7 +87,7 @@ import Testing
 
         /// The page as it is on disk now.
         mutating func arrive(_ address: PageAddress) {
-            handle(.pageArrived(address, .success(pages[address]!.compact())))
+            handle(.pageArrived(address, .success(.loaded(pages[address]!.compact(), from: .ssd))))
         }
     }
 

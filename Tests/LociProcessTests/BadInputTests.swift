@@ -124,7 +124,7 @@ extension ProcessTests {
         try await cluster.expectRefusal(of: "shard-2", 2, "2 shards", "from 0")
         let good = LocalCluster.configuration(cluster.endpoints)
         try await cluster.expectRefusal(
-            of: "shard-0", 2, "'page-cash' is not a key", "bad.yaml:", "page-cache",
+            of: "shard-0", 2, "'page-cash' is not a key", "bad.yaml:", "tiers",
             configuration: good + "page-cash: 1GiB\n")
         try await cluster.expectRefusal(
             of: "coordinator", 2, "not YAML", configuration: "shards: [")

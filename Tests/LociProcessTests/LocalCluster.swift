@@ -51,7 +51,7 @@ final class LocalCluster {
         data-folder: data
         coordinator: \(endpoints[0])
         shards: [\(endpoints.dropFirst().map(\.text).joined(separator: ", "))]
-        page-cache: 32MiB
+        tiers: [{kind: dram, capacity: 32MiB}, {kind: ssd}]
         checkpoint-after: 1MiB
 
         """

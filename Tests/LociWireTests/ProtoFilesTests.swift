@@ -1,4 +1,5 @@
 import Foundation
+import LociModel
 import LociWire
 import Testing
 
@@ -46,11 +47,14 @@ import Testing
         }
         let status = random.statusAnswer(shards: 1, collections: 1)
         values += [random.receipt(), random.vitals(), status.shards[0], status.collections[0]]
+        values.append(random.tierCost())
         #expect(values.count == fields.count - 1)
         for value in values {
             let name = String(describing: type(of: value))
             let message = name == "LociError" ? "Failure" : name
-            #expect(Mirror(reflecting: value).children.count == fields[message]?.count, "\(name)")
+            // The tier that a cost belongs to is its place in `TierCosts`.
+            let properties = Mirror(reflecting: value).children.count + (value is TierCost ? 1 : 0)
+            #expect(properties == fields[message]?.count, "\(name)")
         }
     }
 

@@ -56,7 +56,7 @@ struct RandomMessages {
         receipt.shardsAnswered = number()
         receipt.partitions = number()
         receipt.pagesTouched = number()
-        receipt.pagesResident = number()
+        for tier in Tier.allCases where flag() { receipt.tiers[tier] = tierCost() }
         receipt.bytesRead = number()
         receipt.vectorsScored = number()
         receipt.locationsActive = number()
@@ -65,6 +65,17 @@ struct RandomMessages {
         receipt.shardMicroseconds = number()
         receipt.scoringMicroseconds = number()
         return receipt
+    }
+
+    mutating func tierCost() -> TierCost {
+        var cost = TierCost()
+        cost.hits = number()
+        cost.soft = number()
+        cost.hard = number()
+        cost.skipped = number()
+        cost.bytes = number()
+        cost.waitMicroseconds = number()
+        return cost
     }
 
     mutating func vitals() -> ShardVitals {

@@ -30,4 +30,19 @@ int loci_next_data(int descriptor, uint64_t offset, uint64_t *start, uint64_t *e
 /// read-ahead). Returns NULL and errno on failure. Undone by munmap.
 const void *loci_map_random(int descriptor, uint64_t length);
 
+/// Reserves address space for pages, `length` a multiple of 2 MiB: readable, writable, aligned to 2
+/// MiB, huge pages asked for, nothing resident before it is touched. Returns NULL and errno on
+/// failure. Undone by loci_release_memory.
+void *loci_reserve_memory(size_t length);
+void loci_release_memory(void *base, size_t length);
+/// Gives what is resident of a range back to the kernel; it reads as zeros when touched again.
+void loci_forget_memory(void *start, size_t length);
+/// No more huge pages in this range: what was given back of it must not come back by itself.
+void loci_use_small_pages(void *base, size_t length);
+/// Pages of the range come from this NUMA node when they are first touched. Returns 0, or -1 and
+/// errno.
+int loci_bind_memory(void *base, size_t length, int node);
+/// The last NUMA node with memory if there is more than one, else -1.
+int loci_far_memory_node(void);
+
 #endif

@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Loci__Envelope Loci__Envelope;
 typedef struct Loci__Receipt Loci__Receipt;
+typedef struct Loci__TierCost Loci__TierCost;
 typedef struct Loci__ShardVitals Loci__ShardVitals;
 
 
@@ -136,7 +137,11 @@ struct  Loci__Receipt
   uint32_t shards_answered;
   uint32_t partitions;
   uint64_t pages_touched;
-  uint64_t pages_resident;
+  /*
+   * Tiers that had no part in it are left out; none comes twice.
+   */
+  size_t n_tiers;
+  Loci__TierCost **tiers;
   uint64_t bytes_read;
   uint64_t vectors_scored;
   uint32_t locations_active;
@@ -147,7 +152,29 @@ struct  Loci__Receipt
 };
 #define LOCI__RECEIPT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__receipt__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0,NULL, 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * What one tier did for an answer.
+ */
+struct  Loci__TierCost
+{
+  ProtobufCMessage base;
+  /*
+   * 1 accelerator, 2 dram, 3 far, 4 ssd, 5 hdd, 6 object.
+   */
+  uint32_t tier;
+  uint64_t hits;
+  uint64_t soft;
+  uint64_t hard;
+  uint64_t skipped;
+  uint64_t bytes;
+  uint64_t wait_microseconds;
+};
+#define LOCI__TIER_COST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__tier_cost__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -209,6 +236,25 @@ Loci__Receipt *
 void   loci__receipt__free_unpacked
                      (Loci__Receipt *message,
                       ProtobufCAllocator *allocator);
+/* Loci__TierCost methods */
+void   loci__tier_cost__init
+                     (Loci__TierCost         *message);
+size_t loci__tier_cost__get_packed_size
+                     (const Loci__TierCost   *message);
+size_t loci__tier_cost__pack
+                     (const Loci__TierCost   *message,
+                      uint8_t             *out);
+size_t loci__tier_cost__pack_to_buffer
+                     (const Loci__TierCost   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__TierCost *
+       loci__tier_cost__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__tier_cost__free_unpacked
+                     (Loci__TierCost *message,
+                      ProtobufCAllocator *allocator);
 /* Loci__ShardVitals methods */
 void   loci__shard_vitals__init
                      (Loci__ShardVitals         *message);
@@ -236,6 +282,9 @@ typedef void (*Loci__Envelope_Closure)
 typedef void (*Loci__Receipt_Closure)
                  (const Loci__Receipt *message,
                   void *closure_data);
+typedef void (*Loci__TierCost_Closure)
+                 (const Loci__TierCost *message,
+                  void *closure_data);
 typedef void (*Loci__ShardVitals_Closure)
                  (const Loci__ShardVitals *message,
                   void *closure_data);
@@ -248,6 +297,7 @@ typedef void (*Loci__ShardVitals_Closure)
 extern const ProtobufCEnumDescriptor    loci__kind__descriptor;
 extern const ProtobufCMessageDescriptor loci__envelope__descriptor;
 extern const ProtobufCMessageDescriptor loci__receipt__descriptor;
+extern const ProtobufCMessageDescriptor loci__tier_cost__descriptor;
 extern const ProtobufCMessageDescriptor loci__shard_vitals__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -52,8 +52,9 @@ struct PartitionWorker: Sendable {
     enum SplitProgress {
         /// Pages are on their way, for this task.
         case loading
-        /// All pages were in memory; before the first of them came the posting had this stamp.
-        case ready(held: [PageAddress: Bytes], stamp: UInt64)
+        /// All rows came; before the first of them did, the posting had this stamp. Nil if it
+        /// changed on the way.
+        case ready(SplitRows, stamp: UInt64?)
         /// The record is being made durable.
         case logged
     }

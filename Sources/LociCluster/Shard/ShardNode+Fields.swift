@@ -1,13 +1,72 @@
 import LociBase
 import LociModel
+import LociTiering
 import LociWire
 
-/// A read of cells.
+/// A read of cells: page by page in rounds, each page once, so that all its cells are of one moment.
 struct CellsTask: Sendable {
     let asker: Asker
     let field: FieldDefinition
     let places: [CellPlace]
     let partitions: Int
+    /// Positions of the cells, in the order of their pages.
+    let order: [Int]
+    /// Of `order`: those before `done` have been looked at, those up to `asked` are next.
+    var done = 0
+    var asked = 0
+    /// The cells looked at in earlier rounds, each at its position.
+    var parts: [Bytes]
+    /// Positions of cells whose pages were not to be asked for.
+    var missing: [UInt32] = []
+
+    init(asker: Asker, field: FieldDefinition, places: [CellPlace], partitions: Int) {
+        self.asker = asker
+        self.field = field
+        self.places = places
+        self.partitions = partitions
+        order = places.indices.sorted { places[$0].address < places[$1].address }
+        parts = Array(repeating: Bytes(), count: places.count)
+    }
+
+    var isDone: Bool { done == order.count }
+
+    /// The next pages, up to so many bytes; at least one.
+    mutating func plan(most byteCount: Int) -> [PageNeed] {
+        var needs: [PageNeed] = []
+        while asked < order.count {
+            let address = places[order[asked]].address
+            if needs.last?.address != address {
+                if (needs.count + 1) * field.pageBytes > max(byteCount, field.pageBytes) { break }
+                needs.append(PageNeed(address: address, pageBytes: field.pageBytes))
+            }
+            asked += 1
+        }
+        return needs
+    }
+
+    /// Looks at the cells of the pages that are held.
+    mutating func look(_ held: [PageAddress: Bytes]) {
+        let nothing = Bytes(zeros: field.cellBytes)
+        let range = done..<asked
+        for index in range {
+            let position = order[index]
+            let place = places[position]
+            if let page = held[place.address] {
+                parts[position] = page.slice(place.offset..<(place.offset + field.cellBytes))
+            } else {
+                parts[position] = nothing
+                missing.append(UInt32(position))
+            }
+        }
+        done = asked
+        if isDone { return }
+        // Copies, so that the pages can go before the next come.
+        let copy = Bytes.joined(range.map { parts[order[$0]] }).compact()
+        for (number, index) in range.enumerated() {
+            let start = number * field.cellBytes
+            parts[order[index]] = copy.slice(start..<(start + field.cellBytes))
+        }
+    }
 }
 
 extension ShardNode {
@@ -39,25 +98,20 @@ extension ShardNode {
     }
 
     mutating func run(
-        _ cells: CellsTask, _ task: inout PageTask, into directives: inout [ShardDirective]
+        _ cells: inout CellsTask, _ task: inout PageTask, into directives: inout [ShardDirective]
     ) -> [PageNeed] {
-        if task.rounds == 0, !cells.places.isEmpty {
-            return Set(cells.places.map(\.address)).sorted().map {
-                PageNeed(address: $0, pageBytes: cells.field.pageBytes)
-            }
-        }
-        let cellBytes = cells.field.cellBytes
-        let parts = cells.places.map { place in
-            task.held[place.address]!.slice(place.offset..<(place.offset + cellBytes))
-        }
+        if cells.asked > cells.done { cells.look(task.held) }
+        if !cells.isDone { return cells.plan(most: roundBytes) }
         task.receipt.partitions = UInt32(cells.partitions)
+        var bulk = [Bytes.joined(cells.parts)]
+        if !cells.missing.isEmpty { bulk.append(Bytes(values: cells.missing.sorted())) }
         answer(
             cells.asker,
             .cells(
                 CellsAnswer(
-                    cellBytes: UInt32(cellBytes), count: UInt64(parts.count),
+                    cellBytes: UInt32(cells.field.cellBytes), count: UInt64(cells.places.count),
                     receipt: finish(task.receipt, cells.asker))),
-            bulk: [Bytes.joined(parts)], into: &directives)
+            bulk: bulk, into: &directives)
         return []
     }
 }

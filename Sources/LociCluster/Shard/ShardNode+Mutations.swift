@@ -254,7 +254,9 @@ extension ShardNode {
         case .acknowledge(let asker):
             var receipt = Receipt()
             receipt.partitions = 1
+            // A write lands in memory; its page goes to the file later.
             receipt.pagesTouched = UInt64(Set(effects.writes.map(\.address)).count)
+            receipt.tiers[.dram].hits = receipt.pagesTouched
             var version: UInt64 = 0
             switch pending.record {
             case .put(let space, _, _, _), .plant(let space, _, _):

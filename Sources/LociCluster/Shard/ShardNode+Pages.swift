@@ -1,49 +1,19 @@
 import LociBase
 import LociModel
+import LociStorage
 import LociTiering
 import LociWire
 
-/// A request that needs pages: it waits, as a value, until all are in memory.
-///
-/// Invariants:
-/// - `held` pages stay valid while the task holds them, whatever the cache evicts.
-/// - `missing` pages are on their way; each arrival or failure takes one off.
-struct PageTask: Sendable {
-    var kind: Kind
-    var held: [PageAddress: Bytes] = [:]
-    var missing = 0
-    var failure: LociError?
-    var receipt = Receipt()
-    var rounds = 0
-
-    enum Kind: Sendable {
-        case cells(CellsTask)
-        case search(SearchTask)
-        case points(PointsTask)
-        /// With the posting's stamp when its pages were planned.
-        case split(PartitionIndex, PartitionWorker.SplitKey, stamp: UInt64)
-    }
-
-    var asker: Asker? {
-        switch kind {
-        case .cells(let task): task.asker
-        case .search(let task): task.asker
-        case .points(let task): task.asker
-        case .split: nil
-        }
-    }
-
-    /// Plans change while pages are on their way; a request that has been planned so often is up
-    /// against more memory pressure than it can win.
-    static let mostRounds = 32
-}
-
+/// Tasks and their pages: asking for rounds, waiting, going on.
 extension ShardNode {
+    /// Bytes of pages that a task asks for at once, if it can choose: several fit the budget.
+    var roundBytes: Int { min(4 << 20, pages.budgetBytes / 8) }
+
     /// Takes on a task; it runs at once if all its pages are here.
     mutating func begin(
-        _ kind: PageTask.Kind, into directives: inout [ShardDirective]
+        _ kind: PageTask.Kind, slowest: Tier = .object, into directives: inout [ShardDirective]
     ) {
-        let task = PageTask(kind: kind)
+        let task = PageTask(kind, slowest: slowest)
         if let asker = task.asker, tasks.count >= Limits.requestsInFlight {
             return refuse(
                 asker,
@@ -57,36 +27,74 @@ extension ShardNode {
     }
 
     mutating func pageArrived(
-        _ address: PageAddress, _ result: Result<Bytes, LociError>,
+        _ address: PageAddress, _ result: Result<PageArrival, LociError>,
         into directives: inout [ShardDirective]
     ) {
-        let waiters: [UInt64]
-        var arrived: Bytes?
-        var failure: LociError?
+        let time = stopwatch()
         switch result {
-        case .success(let bytes):
-            let (current, waiting) = pages.arrived(address, bytes)
-            arrived = current
-            waiters = waiting
-        case .failure(let error):
-            failure = error
-            waiters = pages.failed(address)
-        }
-        for waiter in waiters {
-            guard var task = tasks.removeValue(forKey: waiter) else { continue }
-            task.missing -= 1
-            if let arrived {
-                task.held[address] = arrived
-                task.receipt.bytesRead += UInt64(arrived.count)
+        case .success(.loaded(let bytes, let tier)):
+            let (current, waiters) = pages.arrived(address, bytes)
+            for waiter in waiters {
+                tell(waiter, into: &directives) {
+                    $0.take(
+                        address, current, from: tier, hasJoined: waiter.hasJoined, at: time)
+                }
             }
-            task.failure = task.failure ?? failure
-            if task.missing > 0 {
-                tasks[waiter] = task
-            } else {
-                advance(task, number: waiter, into: &directives)
+        case .success(.beyond(let tier)):
+            let (waiters, again) = pages.beyond(address, tier)
+            if let (need, slowest) = again {
+                directives.append(.load([PageRequest(need, slowest: slowest)]))
+            }
+            for waiter in waiters {
+                tell(waiter, into: &directives) { $0.miss(address, in: tier) }
+            }
+        case .failure(let error):
+            for waiter in pages.failed(address) {
+                tell(waiter, into: &directives) {
+                    $0.missing -= 1
+                    $0.failure = $0.failure ?? error
+                }
             }
         }
         commitAll(into: &directives)
+    }
+
+    private mutating func tell(
+        _ waiter: PageWaiter, into directives: inout [ShardDirective],
+        _ change: (inout PageTask) -> Void
+    ) {
+        guard var task = tasks.removeValue(forKey: waiter.number) else { return }
+        change(&task)
+        if task.missing > 0 {
+            tasks[waiter.number] = task
+        } else {
+            task.endWait()
+            advance(task, number: waiter.number, into: &directives)
+        }
+    }
+
+    /// Lets those go on who wait for room, as far as there is some.
+    mutating func admitWaiting(into directives: inout [ShardDirective]) {
+        var isAnyAdmitted = false
+        while let number = pages.firstWaiting {
+            guard var task = tasks[number] else {
+                pages.withdrawFirst()
+                continue
+            }
+            if let asker = task.asker, asker.expires <= now {
+                pages.withdrawFirst()
+                tasks[number] = nil
+                fail(task, PageTask.expired, into: &directives)
+                continue
+            }
+            guard let round = pages.admitFirst() else { break }
+            isAnyAdmitted = true
+            tasks[number] = nil
+            if start(round, &task, number, into: &directives) {
+                advance(task, number: number, into: &directives)
+            }
+        }
+        if isAnyAdmitted { commitAll(into: &directives) }
     }
 
     /// Lets a task run until it is done or lacks pages.
@@ -95,77 +103,92 @@ extension ShardNode {
     ) {
         var task = started
         while true {
-            if let failure = task.failure {
-                return fail(task, failure, into: &directives)
+            if task.failure == nil, let asker = task.asker, asker.expires <= now {
+                task.failure = PageTask.expired
             }
-            if let asker = task.asker, asker.expires <= now {
-                return fail(task, Self.expired, into: &directives)
+            if let failure = task.failure {
+                fail(task, failure, into: &directives)
+                break
             }
             let needed = run(&task, into: &directives)
-            if needed.isEmpty { return }
-            task.rounds += 1
-            if task.rounds > PageTask.mostRounds {
-                return fail(task, Self.overwhelmed, into: &directives)
-            }
-            request(needed, &task, number, into: &directives)
-            if task.missing > 0 {
+            // What it failed by while it ran comes before what it lacks.
+            if task.failure != nil { continue }
+            if needed.isEmpty { break }
+            task.beginRound(at: stopwatch())
+            pages.noteRelease()
+            switch pages.request(needed, slowest: task.slowest, for: number) {
+            case .admitted(let round):
+                guard start(round, &task, number, into: &directives) else { return }
+            case .waits:
                 tasks[number] = task
                 return
+            case .tooLarge(let neededBytes): task.failure = tooLarge(neededBytes)
             }
         }
+        pages.noteRelease()
     }
 
-    /// Runs a task as far as its pages go. Returns the pages that it lacks; none if it is done.
+    /// Gives a task its round. True if all its pages are here.
+    private mutating func start(
+        _ round: PageRound, _ task: inout PageTask, _ number: UInt64,
+        into directives: inout [ShardDirective]
+    ) -> Bool {
+        task.take(round)
+        if !round.loads.isEmpty {
+            directives.append(
+                .load(round.loads.map { PageRequest($0, slowest: task.slowest) }))
+        }
+        if task.missing == 0 { return true }
+        tasks[number] = task
+        return false
+    }
+
+    /// Runs a task as far as its pages go. Returns the pages that it lacks, all of a round; none if
+    /// it is done. It gives up those that it holds.
     private mutating func run(
         _ task: inout PageTask, into directives: inout [ShardDirective]
     ) -> [PageNeed] {
+        let needs: [PageNeed]
         switch task.kind {
-        case .cells(let cells): return run(cells, &task, into: &directives)
-        case .search(let search): return run(search, &task, into: &directives)
-        case .points(let points): return run(points, &task, into: &directives)
-        case .split(let partition, let key, let stamp):
-            return run(split: key, partition, stamp, &task)
+        case .cells(var cells):
+            task.kind = .running
+            needs = run(&cells, &task, into: &directives)
+            task.kind = .cells(cells)
+        case .search(var search):
+            task.kind = .running
+            needs = run(&search, &task, into: &directives)
+            task.kind = .search(search)
+        case .points(var points):
+            task.kind = .running
+            needs = run(&points, &task, into: &directives)
+            task.kind = .points(points)
+        case .split(var split):
+            task.kind = .running
+            needs = run(&split, &task)
+            task.kind = .split(split)
+        case .running: preconditionFailure("a task runs once at a time")
         }
-    }
-
-    private mutating func request(
-        _ needed: [PageNeed], _ task: inout PageTask, _ number: UInt64,
-        into directives: inout [ShardDirective]
-    ) {
-        for need in needed {
-            task.receipt.pagesTouched += 1
-            switch pages.request(need.address, for: number) {
-            case .resident(let bytes):
-                task.receipt.pagesResident += 1
-                task.held[need.address] = bytes
-            case .onItsWay: task.missing += 1
-            case .absent:
-                task.missing += 1
-                directives.append(.load(need.address, pageBytes: need.pageBytes))
-            }
-        }
+        return needs
     }
 
     private mutating func fail(
         _ task: PageTask, _ error: LociError, into directives: inout [ShardDirective]
     ) {
         if let asker = task.asker { refuse(asker, error, into: &directives) }
-        if case .split(let partition, let key, _) = task.kind {
-            workers[partition]?.splits[key] = nil
-        }
+        if case .split(let split) = task.kind { workers[split.partition]?.splits[split.key] = nil }
     }
 
-    private static let expired = LociError(
-        .deadlineExceeded, "The request's time was up before its pages were there.",
-        advice: "Allow more time with --deadline.")
-
-    private static let overwhelmed = LociError(
-        .resourceExhausted, "The pages of this request did not stay in memory long enough.",
-        advice: "Give the shard a larger page-cache, or send fewer requests at once.")
+    private func tooLarge(_ neededBytes: Int) -> LociError {
+        LociError(
+            .resourceExhausted,
+            "The request needs \(neededBytes) bytes of pages at once; the dram tier of shard "
+                + "\(settings.shard) has \(pages.budgetBytes).",
+            advice: "Raise the capacity of the dram tier in the cluster file, or ask for less.")
+    }
 }
 
-/// A page that a task lacks.
-struct PageNeed: Sendable {
-    let address: PageAddress
-    let pageBytes: Int
+extension PageRequest {
+    init(_ need: PageNeed, slowest: Tier) {
+        self.init(address: need.address, pageBytes: need.pageBytes, slowest: slowest)
+    }
 }

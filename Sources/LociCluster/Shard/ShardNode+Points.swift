@@ -1,6 +1,7 @@
 import LociBase
 import LociModel
 import LociSearch
+import LociTiering
 import LociWire
 
 /// An answer made of whole points: those with given ids, or a page of a scroll.
@@ -10,7 +11,7 @@ struct PointsTask: Sendable {
     let selection: Selection
     let withVector: Bool
     let withPayload: Bool
-    var found: [FoundPoint] = []
+    var gathering: Gathering?
     var hasMore = false
 
     enum Selection: Sendable {
@@ -78,19 +79,27 @@ extension ShardNode {
     }
 
     mutating func run(
-        _ points: PointsTask, _ task: inout PageTask, into directives: inout [ShardDirective]
+        _ points: inout PointsTask, _ task: inout PageTask,
+        into directives: inout [ShardDirective]
     ) -> [PageNeed] {
-        var points = points
-        let (found, hasMore) = select(points.selection, points.definition.space)
-        if task.rounds == 0 || found != points.found {
-            points.found = found
-            points.hasMore = hasMore
-            task.held = [:]
-            task.kind = .points(points)
-            let needed = needs(points)
-            if !needed.isEmpty { return needed }
+        while task.failure == nil {
+            if points.gathering == nil {
+                let (found, hasMore) = select(points.selection, points.definition.space)
+                points.hasMore = hasMore
+                points.gathering = Gathering(
+                    found, of: points.definition, withVector: points.withVector,
+                    withPayload: points.withPayload, isStrict: true)
+            }
+            switch step(&points.gathering!, task) {
+            case .needs(let needs): return needs
+            case .isStale:
+                points.gathering = nil
+                task.restart()
+            case .isDone:
+                answer(points, points.gathering!, &task, into: &directives)
+                return []
+            }
         }
-        answer(points, &task, into: &directives)
         return []
     }
 
@@ -139,32 +148,14 @@ extension ShardNode {
         }
     }
 
-    private func needs(_ points: PointsTask) -> [PageNeed] {
-        var needs = payloadNeeds(points.found, points.definition, points.withPayload)
-        guard points.withVector else { return needs }
-        var addresses: Set<PageAddress> = []
-        for point in points.found {
-            let slice = workers[point.partition]?.state.slices[points.definition.space]
-            if let place = slice?.vectorPlace(of: point.record) { addresses.insert(place.address) }
-        }
-        needs += addresses.sorted().map {
-            PageNeed(address: $0, pageBytes: points.definition.vectorPageBytes)
-        }
-        return needs
-    }
-
     private mutating func answer(
-        _ points: PointsTask, _ task: inout PageTask, into directives: inout [ShardDirective]
+        _ points: PointsTask, _ gathering: Gathering, _ task: inout PageTask,
+        into directives: inout [ShardDirective]
     ) {
-        let found = points.found
+        let found = gathering.points
         let payloads = PayloadList(
-            found.map {
-                points.withPayload ? payload(of: $0, points.definition, task.held) : Bytes()
-            })
-        let vectors =
-            points.withVector
-            ? Bytes.joined(found.map { vector(of: $0, points.definition, task.held) ?? Bytes() })
-            : Bytes()
+            points.withPayload ? gathering.payloads : found.map { _ in Bytes() })
+        let vectors = points.withVector ? Bytes.joined(gathering.vectors) : Bytes()
         task.receipt.partitions = UInt32(Set(found.map(\.partition)).count)
         answer(
             points.asker,

@@ -2,22 +2,60 @@ import LociBase
 import LociKernels
 import LociModel
 import LociSearch
+import LociTiering
 import LociWire
 
-/// A query: first the vectors of its postings, then the payloads of what was found.
+/// A query: first the vectors of its postings, scored in rounds, then the payloads of what was
+/// found.
 struct SearchTask: Sendable {
     let asker: Asker
     let query: ShardQuery
     let definition: CollectionDefinition
     let vector: [Float]
     let wanted: [LocationKey]
-    /// Postings that were scored, once they were.
-    var plan: [PlannedPosting] = []
-    var found: [FoundPoint]?
+    var scoring: Scoring?
+    /// Once everything is scored.
+    var gathering: Gathering?
 }
 
-/// A posting as it was when its pages were asked for. If its stamp is another when they are here,
-/// the plan is made anew.
+/// Scoring postings a few pages at a time, while they may change. What is found in the end is what
+/// one look at all postings, as they are then, would find.
+///
+/// Invariants:
+/// - Every candidate in `best` carries the stamp that its posting had when it was scored. If one is
+///   of a posting that has changed since, scoring starts over; a posting that has changed and has no
+///   candidate among the best is scored again by itself.
+struct Scoring: Sendable {
+    struct Candidate: Sendable {
+        let match: Match
+        let key: LocationKey
+        let stamp: UInt64
+    }
+
+    /// Part of a posting on one page.
+    struct Run: Sendable {
+        let posting: PlannedPosting
+        let run: RowRun
+        let isLast: Bool
+    }
+
+    var best: TopK<Candidate>
+    /// The stamps at which postings were scored completely.
+    var scored: [LocationKey: UInt64] = [:]
+    /// Postings to come, the next one last.
+    var pending: [PlannedPosting] = []
+    /// Runs of the posting that was begun, the next one last.
+    var begun: [Run] = []
+    /// Runs whose pages were asked for.
+    var asked: [Run] = []
+
+    init(limit: Int, metric: Metric) {
+        let ranking = Match.ranking(by: metric)
+        best = TopK(limit) { ranking($0.match, $1.match) }
+    }
+}
+
+/// A posting as it was when its pages were asked for.
 struct PlannedPosting: Equatable, Sendable {
     let key: LocationKey
     let stamp: UInt64
@@ -61,36 +99,30 @@ extension ShardNode {
     }
 
     mutating func run(
-        _ search: SearchTask, _ task: inout PageTask, into directives: inout [ShardDirective]
+        _ search: inout SearchTask, _ task: inout PageTask,
+        into directives: inout [ShardDirective]
     ) -> [PageNeed] {
-        var search = search
-        if search.found == nil {
-            let plan = plan(search)
-            if task.rounds == 0 || plan != search.plan {
-                search.plan = plan
-                task.held = [:]
-                task.kind = .search(search)
-                let needed = pageNeeds(of: plan, search)
-                if !needed.isEmpty { return needed }
+        while task.failure == nil {
+            if search.gathering == nil {
+                let needs = score(&search, &task)
+                if !needs.isEmpty || task.failure != nil { return needs }
+                search.gathering = Gathering(
+                    found(search.scoring!, search), of: search.definition,
+                    withVector: search.query.withVector, withPayload: search.query.withPayload,
+                    isStrict: false)
             }
-            score(&search, &task)
-            let needed = payloadNeeds(
-                search.found ?? [], search.definition, search.query.withPayload)
-            task.kind = .search(search)
-            if !needed.isEmpty { return needed }
+            switch step(&search.gathering!, task) {
+            case .needs(let needs): return needs
+            case .isStale:
+                search.gathering = nil
+                search.scoring = nil
+                task.restart()
+            case .isDone:
+                answer(search, search.gathering!, &task, into: &directives)
+                return []
+            }
         }
-        if search.query.withVector, hasMoved(search, task.held) {
-            search.found = nil
-            search.plan = []
-            return run(search, &task, into: &directives)
-        }
-        answer(search, &task, into: &directives)
         return []
-    }
-
-    /// Whether a point that was found has changed while its payload was on its way.
-    private func hasMoved(_ search: SearchTask, _ held: [PageAddress: Bytes]) -> Bool {
-        (search.found ?? []).contains { vector(of: $0, search.definition, held) == nil }
     }
 
     /// Which postings to score: the wanted hard locations, or what became of them.
@@ -131,54 +163,109 @@ extension ShardNode {
         workers[key.partition]?.state.slices[space]?.postings[key.location]
     }
 
-    private func pageNeeds(of plan: [PlannedPosting], _ search: SearchTask) -> [PageNeed] {
-        plan.flatMap { planned -> [PageNeed] in
+    // MARK: Scoring
+
+    /// Scores the pages that are held. Returns those that are needed next; none when everything is
+    /// scored, or when the task has failed.
+    private func score(_ search: inout SearchTask, _ task: inout PageTask) -> [PageNeed] {
+        if search.scoring == nil { search.scoring = newScoring(search) }
+        scoreAsked(&search.scoring!, search, &task)
+        while task.failure == nil {
+            takeRuns(&search.scoring!, search)
+            if !search.scoring!.asked.isEmpty {
+                return search.scoring!.asked.map {
+                    PageNeed(
+                        address: $0.run.address, pageBytes: search.definition.vectorPageBytes)
+                }
+            }
+            // Everything that was planned is scored. Is it still what there is?
+            let plan = plan(search)
+            let stamps = Dictionary(uniqueKeysWithValues: plan.map { ($0.key, $0.stamp) })
+            if search.scoring!.best.sorted.contains(where: { stamps[$0.key] != $0.stamp }) {
+                search.scoring = newScoring(search)
+                task.restart()
+                continue
+            }
+            let scored = search.scoring!.scored
+            search.scoring!.pending = plan.filter { scored[$0.key] != $0.stamp }.reversed()
+            guard search.scoring!.pending.isEmpty else { continue }
+            task.receipt.partitions = UInt32(Set(plan.map(\.key.partition)).count)
+            task.receipt.locationsActive = UInt32(plan.count)
+            return []
+        }
+        return []
+    }
+
+    private func newScoring(_ search: SearchTask) -> Scoring {
+        // A point may have a copy in two partitions here, so twice as many are kept.
+        Scoring(
+            limit: Int(search.query.k) * (workers.count > 1 ? 2 : 1),
+            metric: search.definition.metric)
+    }
+
+    /// Plans the next round: runs of postings that are as they were planned.
+    private func takeRuns(_ scoring: inout Scoring, _ search: SearchTask) {
+        let most = max(1, roundBytes / search.definition.vectorPageBytes)
+        scoring.asked = []
+        while scoring.asked.count < most {
+            if let run = scoring.begun.popLast() {
+                scoring.asked.append(run)
+                continue
+            }
+            guard let planned = scoring.pending.popLast() else { return }
+            guard let posting = posting(planned.key, search.query.space),
+                posting.stamp == planned.stamp
+            else { continue }
             let slice = workers[planned.key.partition]!.state.slices[search.query.space]!
-            return slice.runs(of: slice.postings[planned.key.location]!).map {
-                PageNeed(address: $0.address, pageBytes: search.definition.vectorPageBytes)
+            let runs = slice.runs(of: posting)
+            if runs.isEmpty { scoring.scored[planned.key] = planned.stamp }
+            scoring.begun = runs.enumerated().reversed().map { index, run in
+                Scoring.Run(posting: planned, run: run, isLast: index == runs.count - 1)
             }
         }
     }
 
-    private func score(_ search: inout SearchTask, _ task: inout PageTask) {
+    private func scoreAsked(
+        _ scoring: inout Scoring, _ search: SearchTask, _ task: inout PageTask
+    ) {
+        if scoring.asked.isEmpty { return }
         let started = stopwatch()
-        let metric = search.definition.metric
-        let ranking = Match.ranking(by: metric)
-        // A point may have a copy in two partitions here, so twice as many are kept.
-        let partitions = Set(search.plan.map(\.key.partition)).count
-        let limit = Int(search.query.k) * (partitions > 1 ? 2 : 1)
-        var best = TopK<(match: Match, partition: PartitionIndex)>(limit) {
-            ranking($0.match, $1.match)
-        }
         var scores: [Float] = []
-        for planned in search.plan {
-            let slice = workers[planned.key.partition]!.state.slices[search.query.space]!
-            let posting = slice.postings[planned.key.location]!
-            for run in slice.runs(of: posting) {
-                scores.removeAll(keepingCapacity: true)
-                Kernels.score(
-                    metric.scoreKind, query: search.vector, rows: task.held[run.address]!, at: 0,
-                    count: run.count, into: &scores)
-                task.receipt.vectorsScored += UInt64(run.count)
-                for (index, score) in scores.enumerated()
-                where posting.isLive[run.firstSlot + index] {
-                    let match = Match(
-                        id: posting.ids[run.firstSlot + index], version: 0, score: score)
-                    best.insert((match, planned.key.partition))
-                }
+        for asked in scoring.asked {
+            let planned = asked.posting
+            // One that has changed is found in the next plan.
+            guard let posting = posting(planned.key, search.query.space),
+                posting.stamp == planned.stamp
+            else { continue }
+            if asked.isLast { scoring.scored[planned.key] = planned.stamp }
+            // A page that was not to be asked for is left out; the receipt says so.
+            guard let page = task.held[asked.run.address] else { continue }
+            scores.removeAll(keepingCapacity: true)
+            Kernels.score(
+                search.definition.metric.scoreKind, query: search.vector, rows: page, at: 0,
+                count: asked.run.count, into: &scores)
+            task.receipt.vectorsScored += UInt64(asked.run.count)
+            for (index, score) in scores.enumerated()
+            where posting.isLive[asked.run.firstSlot + index] {
+                let match = Match(
+                    id: posting.ids[asked.run.firstSlot + index], version: 0, score: score)
+                scoring.best.insert(
+                    Scoring.Candidate(match: match, key: planned.key, stamp: planned.stamp))
             }
         }
-        let found = best.sorted.map { candidate in
-            let slice = workers[candidate.partition]!.state.slices[search.query.space]!
+        scoring.asked = []
+        task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started)
+    }
+
+    private func found(_ scoring: Scoring, _ search: SearchTask) -> [FoundPoint] {
+        let found = scoring.best.sorted.map { candidate in
+            let slice = workers[candidate.key.partition]!.state.slices[search.query.space]!
             return FoundPoint(
-                partition: candidate.partition, id: candidate.match.id,
-                score: metric.score(fromKernel: candidate.match.score),
+                partition: candidate.key.partition, id: candidate.match.id,
+                score: search.definition.metric.score(fromKernel: candidate.match.score),
                 record: slice.points[candidate.match.id]!)
         }
-        search.found = Array(newestCopies(of: found).prefix(Int(search.query.k)))
-        task.receipt.partitions = UInt32(partitions)
-        task.receipt.locationsActive = UInt32(search.plan.count)
-        task.receipt.scoringMicroseconds = stopwatch().microseconds(since: started)
+        return Array(newestCopies(of: found).prefix(Int(search.query.k)))
     }
 
     /// Of copies of a point the one with the highest version, the others' order kept.
@@ -194,21 +281,14 @@ extension ShardNode {
     }
 
     private mutating func answer(
-        _ search: SearchTask, _ task: inout PageTask, into directives: inout [ShardDirective]
+        _ search: SearchTask, _ gathering: Gathering, _ task: inout PageTask,
+        into directives: inout [ShardDirective]
     ) {
-        let found = search.found ?? []
-        var vectors = Bytes()
-        if search.query.withVector {
-            vectors = Bytes.joined(
-                found.map { point in
-                    vector(of: point, search.definition, task.held) ?? Bytes()
-                })
-        }
+        let found = gathering.points
+        let vectors =
+            search.query.withVector ? Bytes.joined(gathering.vectors) : Bytes()
         let payloads = PayloadList(
-            found.map {
-                search.query.withPayload
-                    ? payload(of: $0, search.definition, task.held) : Bytes()
-            })
+            search.query.withPayload ? gathering.payloads : found.map { _ in Bytes() })
         answer(
             search.asker,
             .matches(
@@ -218,49 +298,5 @@ extension ShardNode {
                 Bytes(values: found.map(\.id)), Bytes(values: found.map(\.record.version)),
                 Bytes(values: found.map(\.score)), payloads.lengths, payloads.blob, vectors,
             ], into: &directives)
-    }
-
-    // MARK: Parts that other answers share
-
-    /// Pages that the payloads lie in.
-    func payloadNeeds(
-        _ found: [FoundPoint], _ definition: CollectionDefinition, _ withPayload: Bool
-    ) -> [PageNeed] {
-        guard withPayload else { return [] }
-        var addresses: Set<PageAddress> = []
-        for point in found {
-            for piece in payloadPieces(of: point, definition) { addresses.insert(piece.address) }
-        }
-        return addresses.sorted().map {
-            PageNeed(address: $0, pageBytes: CollectionDefinition.payloadPageBytes)
-        }
-    }
-
-    private func payloadPieces(
-        of point: FoundPoint, _ definition: CollectionDefinition
-    ) -> [(address: PageAddress, offset: Int, start: Int, count: Int)] {
-        workers[point.partition]?.state.slices[definition.space]?.payloadPieces(
-            offset: point.record.payloadOffset, count: Int(point.record.payloadBytes)) ?? []
-    }
-
-    /// A payload out of pages that are held. Payloads never move, so pages cannot be out of date.
-    func payload(
-        of point: FoundPoint, _ definition: CollectionDefinition, _ held: [PageAddress: Bytes]
-    ) -> Bytes {
-        let pieces = payloadPieces(of: point, definition)
-        if pieces.isEmpty { return Bytes() }
-        return Bytes.joined(
-            pieces.map { held[$0.address]!.slice($0.offset..<($0.offset + $0.count)) })
-    }
-
-    /// A vector out of pages that are held; nil if the point has moved to another.
-    func vector(
-        of point: FoundPoint, _ definition: CollectionDefinition, _ held: [PageAddress: Bytes]
-    ) -> Bytes? {
-        guard let slice = workers[point.partition]?.state.slices[definition.space],
-            slice.points[point.id] == point.record,
-            let place = slice.vectorPlace(of: point.record), let page = held[place.address]
-        else { return nil }
-        return page.slice(place.offset..<(place.offset + definition.rowBytes))
     }
 }

@@ -52,10 +52,10 @@ extension ShardNode {
         let over = guardian.pinged(fence: header.fence)
         var vitals = ShardVitals()
         vitals.partitions = UInt32(workers.count)
-        vitals.residentBytes = UInt64(pages.cache.residentBytes)
-        vitals.budgetBytes = UInt64(pages.cache.budgetBytes)
-        vitals.pagesRequested = pages.cache.requests
-        vitals.pagesHit = pages.cache.hits
+        vitals.residentBytes = UInt64(pages.dramVitals.residentBytes)
+        vitals.budgetBytes = UInt64(pages.budgetBytes)
+        vitals.pagesRequested = pages.dramVitals.requests
+        vitals.pagesHit = pages.dramVitals.hits
         vitals.requestsInFlight = UInt32(tasks.count)
         vitals.rejectedMessages = rejectedMessages
         var news = ByteWriter()

@@ -1,14 +1,18 @@
 public import LociBase
 public import LociModel
 public import LociSearch
-import LociTiering
+public import LociStorage
+public import LociTiering
 public import LociWire
 
 /// What happens to a shard.
 public enum ShardEvent: Sendable {
     /// A message from the peer with this number.
     case received(from: UInt64, Message)
-    case pageArrived(PageAddress, Result<Bytes, LociError>)
+    case pageArrived(PageAddress, Result<PageArrival, LociError>)
+    /// Events and directives that came before have been let go of, and with them the pages that
+    /// they held. To be told while `isWaitingForRoom`.
+    case released
     /// A page's file did not take a write whose record is durable.
     case writeFailed(PageAddress, LociError)
     /// A group of records is durable up to the LSN. RESOURCE_EXHAUSTED: the disk is full and
@@ -20,11 +24,31 @@ public enum ShardEvent: Sendable {
     case storageFailed(LociError)
 }
 
+/// What became of a page-in.
+public enum PageArrival: Sendable {
+    /// `dram` if a write that is not in the file yet had all of the page.
+    case loaded(Bytes, from: Tier)
+    /// It lies in this tier, which is slower than was allowed.
+    case beyond(Tier)
+}
+
+extension PageAnswer {
+    /// What the node is to be told.
+    public var arrival: Result<PageArrival, LociError> {
+        switch self {
+        case .loaded(let bytes, let tier): .success(.loaded(bytes, from: tier))
+        case .skipped(let tier): .success(.beyond(tier))
+        case .failed(let error): .failure(error.sentence)
+        }
+    }
+}
+
 /// What a shard wants done. Directives about one page, and those about one partition's log, must be
 /// carried out in the order in which they were given.
 public enum ShardDirective: Sendable {
     case send(to: UInt64, Message)
-    case load(PageAddress, pageBytes: Int)
+    /// Load pages; each is answered by a `pageArrived` of its own.
+    case load([PageRequest])
     case write(PageWrite)
     /// Append to the partition's log and make durable.
     case commit(PartitionIndex, [Bytes])
@@ -52,20 +76,24 @@ public struct ShardNode: Sendable {
         public var incarnation: UInt64
         public var partitions: Int
         public var shards: Int
-        public var pageCacheBytes: Int
+        /// Memory for pages; page-ins are to be read into its arena.
+        public var dram: MemoryTier
+        /// A second, farther memory, for what leaves the first.
+        public var far: MemoryTier?
         /// Log bytes of a partition after which a checkpoint is due.
         public var checkpointLogBytes: UInt64
 
         public init(
             clusterID: UInt64, shard: ShardIndex, incarnation: UInt64, partitions: Int,
-            shards: Int, pageCacheBytes: Int, checkpointLogBytes: UInt64
+            shards: Int, dram: MemoryTier, far: MemoryTier? = nil, checkpointLogBytes: UInt64
         ) {
             self.clusterID = clusterID
             self.shard = shard
             self.incarnation = incarnation
             self.partitions = partitions
             self.shards = shards
-            self.pageCacheBytes = pageCacheBytes
+            self.dram = dram
+            self.far = far
             self.checkpointLogBytes = checkpointLogBytes
         }
     }
@@ -89,7 +117,7 @@ public struct ShardNode: Sendable {
     ) {
         self.settings = settings
         self.stopwatch = stopwatch
-        pages = PageTable(budgetBytes: settings.pageCacheBytes)
+        pages = PageTable(dram: settings.dram, far: settings.far)
         for (state, lsn, logBytes) in recovered {
             workers[state.partition] = PartitionWorker(
                 state: state, lsn: lsn, logBytes: logBytes)
@@ -105,6 +133,7 @@ public struct ShardNode: Sendable {
             receive(message, from: peer, into: &directives)
         case .pageArrived(let address, let result):
             pageArrived(address, result, into: &directives)
+        case .released: pages.noteRelease()
         case .writeFailed(_, let error), .storageFailed(let error):
             directives.append(.stop(error))
         case .committed(let partition, let result):
@@ -112,7 +141,11 @@ public struct ShardNode: Sendable {
         case .checkpointed(let partition, let result):
             checkpointed(partition, result, into: &directives)
         }
+        admitWaiting(into: &directives)
     }
+
+    /// Whether a request waits for room in memory.
+    public var isWaitingForRoom: Bool { pages.firstWaiting != nil }
 
     private mutating func receive(
         _ message: Message, from peer: UInt64, into directives: inout [ShardDirective]
