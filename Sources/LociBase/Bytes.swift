@@ -152,6 +152,20 @@ public struct Bytes: Sendable {
         unsafe try body(UnsafeRawBufferPointer(start: storage.base + offset, count: count))
     }
 
+    /// Whether there is no byte but zeros.
+    public var isZero: Bool {
+        unsafe withUnsafeBytes { bytes in
+            var position = 0
+            while position + 8 <= bytes.count {
+                if unsafe bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self) != 0 {
+                    return false
+                }
+                position += 8
+            }
+            return unsafe bytes[position...].allSatisfy { $0 == 0 }
+        }
+    }
+
     /// XXH3-64 of the bytes.
     public func checksum(seed: UInt64 = 0) -> UInt64 {
         unsafe withUnsafeBytes { unsafe loci_xxh3_64($0.baseAddress, $0.count, seed) }

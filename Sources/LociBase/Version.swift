@@ -4,5 +4,5 @@ public enum LociVersion {
     /// Peers must agree on it.
     public static let wire: UInt32 = 1
     /// A file with another version is refused with a sentence.
-    public static let format: UInt32 = 1
+    public static let format: UInt32 = 2
 }

@@ -17,6 +17,7 @@ final class StoragePool: Sendable {
     private let logQueues: [DispatchQueue]
     private let checkpointQueue = DispatchQueue(label: "loci.checkpoint")
     private let pendingWriteBytes = Atomic(0)
+    private let isFlushPlanned = Atomic(false)
     /// A page's file did not take a write: no checkpoint may count on it.
     private let hasFailedWrite = Atomic(false)
 
@@ -71,19 +72,45 @@ final class StoragePool: Sendable {
                 hasFailedWrite.store(true, ordering: .releasing)
                 mailbox.post(.writeFailed(write.address, error))
             }
+            if store.writeBufferBytes > store.writeBufferLimit / 2 { planFlush() }
+        }
+    }
+
+    /// Flushes soon, unless that is planned already. A full disk is tried again with the next
+    /// write.
+    private func planFlush() {
+        if isFlushPlanned.exchange(true, ordering: .acquiringAndReleasing) { return }
+        checkpointQueue.async { [self] in
+            isFlushPlanned.store(false, ordering: .releasing)
+            for partition in store.partitionNumbers {
+                do throws(StorageError) {
+                    try store.flush(partition)
+                } catch {
+                    if !error.isOutOfSpace { mailbox.post(.storageFailed(error.sentence)) }
+                }
+            }
         }
     }
 
     func commit(_ partition: PartitionIndex, _ records: [Bytes]) {
         logQueues[Int(partition) % logQueues.count].async { [self] in
-            while pendingWriteBytes.load(ordering: .relaxed) > Self.mostPendingWriteBytes {
-                usleep(500)
-            }
+            while isBehind(partition) { usleep(500) }
             let result = Self.result { () throws(StorageError) in
                 try store.append(records, to: partition)
             }
             mailbox.post(.committed(partition, result))
+            if store.isFull(partition) { planFlush() }
         }
+    }
+
+    /// Whether pages wait for their files that can get there.
+    private func isBehind(_ partition: PartitionIndex) -> Bool {
+        if pendingWriteBytes.load(ordering: .relaxed) > Self.mostPendingWriteBytes { return true }
+        guard store.writeBufferBytes > store.writeBufferLimit, !store.isFull(partition) else {
+            return false
+        }
+        planFlush()
+        return true
     }
 
     func checkpoint(_ partition: PartitionIndex, _ lsn: LSN, _ state: PartitionState) {
@@ -97,11 +124,7 @@ final class StoragePool: Sendable {
     }
 
     func drop(_ partition: PartitionIndex, _ space: SpaceID) {
-        afterWrites { [store] in
-            // Files that cannot be removed cost disk and nothing else: the number of a space is
-            // never used again.
-            try? store.drop(space: space, partition: partition)
-        }
+        afterWrites { [store] in store.drop(space: space, partition: partition) }
     }
 
     /// Runs work once every page write given so far is done.

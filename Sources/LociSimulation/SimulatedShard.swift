@@ -70,7 +70,7 @@ final class SimulatedShard {
         do throws(StorageError) {
             let store = try SliceStore.open(
                 folder: "slice", fileSystem: disk, identity: identity,
-                partitions: map.partitions(of: index))
+                partitions: map.partitions(of: index), writeBufferBytes: 256 << 10)
             self.store = store
         } catch {
             throw error.sentence
@@ -154,6 +154,9 @@ final class SimulatedShard {
             case .write(let write):
                 try store.write(
                     write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
+                if store.writeBufferBytes > store.writeBufferLimit {
+                    try store.flush(write.address.partition)
+                }
             case .commit(let partition, let records):
                 return .committed(partition, .success(try store.append(records, to: partition)))
             case .checkpoint(let partition, let lsn, let state):
@@ -161,7 +164,7 @@ final class SimulatedShard {
                     partition,
                     .success(try store.checkpoint(partition, at: lsn, snapshot: state.snapshot)))
             case .drop(let partition, let space):
-                try store.drop(space: space, partition: partition)
+                store.drop(space: space, partition: partition)
             case .load, .send, .stop: break
             }
             return nil

@@ -2,11 +2,12 @@ public import LociBase
 public import LociModel
 
 /// All that one shard stores, in one folder: per partition a log, checkpoints, and pages in
-/// segments. Methods may be called from any thread that is allowed to wait for a disk.
+/// segments. Methods may be called from any thread that is allowed to wait for a disk; calls about
+/// one page (`readPages`, `write`) must not overlap.
 ///
 /// What is acknowledged survives a kill -9 and a loss of power at any instant: records are in the
-/// log before `append` returns; pages are written afterwards, unsynced, and written again from the
-/// log in recovery, until a checkpoint makes them durable.
+/// log before `append` returns; pages are written to a buffer in memory afterwards, and once more
+/// from the log in recovery, until a checkpoint has them durably in their segments.
 public final class SliceStore: Sendable {
     /// Largest record.
     public static let recordBytes = 32 << 20
@@ -16,29 +17,35 @@ public final class SliceStore: Sendable {
     /// Grows with every opening of the folder.
     public let incarnation: UInt64
 
-    private let partitions: [PartitionIndex: PartitionStore]
+    let partitions: [PartitionIndex: PartitionStore]
+    private let buffered: WriteBufferCounter
     /// Holds the lock on the folder.
-    private let fileSystem: any StorageFileSystem
+    let fileSystem: any StorageFileSystem
 
     private init(
         incarnation: UInt64, partitions: [PartitionIndex: PartitionStore],
-        fileSystem: any StorageFileSystem
+        buffered: WriteBufferCounter, fileSystem: any StorageFileSystem
     ) {
         self.incarnation = incarnation
         self.partitions = partitions
+        self.buffered = buffered
         self.fileSystem = fileSystem
     }
 
     /// Opens a shard's folder, and creates what is missing.
+    /// - Parameter writeBufferBytes: Memory for pages that were written and are not yet in their
+    ///   segments, over all partitions.
     /// - Throws: `locked` if another process has it open; `foreign` if it belongs to another
     ///   cluster or shard, or was written by another version; `corrupt` if its identity is damaged.
     public static func open(
         folder: String, fileSystem: any StorageFileSystem, identity: SliceIdentity,
-        partitions: [PartitionIndex]
+        partitions: [PartitionIndex], writeBufferBytes: Int = 64 << 20
     ) throws(StorageError) -> SliceStore {
-        try open(
+        var tuning = StorageTuning()
+        tuning.writeBufferBytes = writeBufferBytes
+        return try open(
             folder: folder, fileSystem: fileSystem, identity: identity, partitions: partitions,
-            tuning: StorageTuning())
+            tuning: tuning)
     }
 
     static func open(
@@ -49,17 +56,20 @@ public final class SliceStore: Sendable {
         try fileSystem.lock(folder)
         let incarnation = try IdentityFile.open(folder, fileSystem, identity)
         let segments = SegmentTable(capacity: tuning.openSegments)
+        let buffered = WriteBufferCounter(limit: tuning.writeBufferBytes)
         var stores: [PartitionIndex: PartitionStore] = [:]
         for partition in partitions {
             let place = PartitionPlace(partition, in: folder, fileSystem, identity, tuning)
             try fileSystem.createFolder(place.folder)
-            stores[partition] = PartitionStore(place, segments)
+            stores[partition] = PartitionStore(place, segments, buffered)
         }
-        return SliceStore(incarnation: incarnation, partitions: stores, fileSystem: fileSystem)
+        return SliceStore(
+            incarnation: incarnation, partitions: stores, buffered: buffered,
+            fileSystem: fileSystem)
     }
 
     /// Reads back what a partition holds; to be called once, before anything else is done with it.
-    /// A torn tail of the log is cut.
+    /// A torn tail of the log is cut; pages that an interrupted flush has torn are mended.
     /// - Throws: `corrupt` if something that was durable is damaged; nothing is changed then.
     public func recover(_ partition: PartitionIndex) throws(StorageError) -> RecoveredPartition {
         try store(partition).recover()
@@ -75,59 +85,105 @@ public final class SliceStore: Sendable {
         try store(partition).append(records)
     }
 
-    /// A page's bytes, zeros where it was never written; creates no file.
+    /// Pages' bytes, verified, in the order of the requests; each answer stands for itself. Zeros
+    /// where a page was never written; creates no file.
+    public func readPages(_ requests: [PageRequest], into memory: any PageMemory) -> [PageAnswer] {
+        var answers: [PageAnswer?] = Array(repeating: nil, count: requests.count)
+        var places: [Int] = []
+        var sums: [(Segment, PageSum)] = []
+        var reads: [PagedRead] = []
+        for (index, request) in requests.enumerated() {
+            let page = PageName(request.address)
+            do throws(StorageError) {
+                let store = store(request.address.partition)
+                try store.checkFailure()
+                switch try store.locate(page, pageBytes: request.pageBytes) {
+                case .buffered(let image): answers[index] = .loaded(image, from: .dram)
+                case .nowhere: answers[index] = .loaded(Bytes(zeros: request.pageBytes), from: .ssd)
+                case .segment(let segment, let sum):
+                    places.append(index)
+                    sums.append((segment, sum))
+                    reads.append(
+                        PagedRead(
+                            file: segment.file, offset: segment.name.layout.offset(of: page.number),
+                            count: request.pageBytes))
+                }
+            } catch {
+                answers[index] = .failed(error)
+            }
+        }
+        let images = reads.isEmpty ? [] : fileSystem.readPaged(reads, into: memory)
+        for ((index, (segment, sum)), image) in zip(zip(places, sums), images) {
+            let page = PageName(requests[index].address)
+            do throws(StorageError) {
+                let bytes = try image.get()
+                try store(requests[index].address.partition).verify(bytes, sum, page, segment)
+                answers[index] = .loaded(bytes, from: .ssd)
+            } catch {
+                answers[index] = .failed(error)
+            }
+        }
+        return answers.map { $0! }
+    }
+
+    /// One page's bytes, verified, on the heap.
     public func readPage(
         _ address: PageAddress, pageBytes: Int
     ) throws(StorageError) -> Bytes {
-        try store(address.partition).readPage(address, pageBytes: pageBytes)
-    }
-
-    /// Pages' bytes, in the order of the requests; each answer stands for itself.
-    public func readPages(_ requests: [PageRequest], into memory: any PageMemory) -> [PageAnswer] {
-        requests.map { request in
-            do throws(StorageError) {
-                let bytes = try readPage(request.address, pageBytes: request.pageBytes)
-                return .loaded(bytes, from: .ssd)
-            } catch {
-                return .failed(error)
-            }
+        let request = PageRequest(address: address, pageBytes: pageBytes)
+        switch readPages([request], into: HeapPageMemory())[0] {
+        case .loaded(let bytes, _): return bytes
+        case .failed(let error): throw error
+        case .skipped: preconditionFailure("no tier is slower than the slowest")
         }
     }
 
-    /// Writes a part of a page, and creates its segment at the first touch. Durable after the next
-    /// checkpoint. After `noSpace` the part is undefined and to be written again.
+    /// Writes a part of a page into the write buffer, and reads the rest of the page if it is not
+    /// there. A page that is damaged stays so unless all of it is written.
     public func write(
         _ bytes: Bytes, at offset: Int, of address: PageAddress, pageBytes: Int
     ) throws(StorageError) {
         try store(address.partition).write(bytes, at: offset, of: address, pageBytes: pageBytes)
     }
 
-    /// Gives the space of pages back; they read as zeros. Durable after the next checkpoint.
-    public func discard(
-        pages: Range<UInt64>, of space: SpaceID, partition: PartitionIndex, pageBytes: Int
-    ) throws(StorageError) {
-        try store(partition).discard(pages, of: space, pageBytes: pageBytes)
+    /// Brings written pages to their segments. After `noSpace` they are still in the buffer.
+    public func flush(_ partition: PartitionIndex) throws(StorageError) {
+        try store(partition).flush()
     }
 
-    /// Makes the pages durable, saves a snapshot of the state, and lets go of the log before it.
-    /// The caller guarantees that every `write` and `discard` for records below `lsn` has returned,
+    /// Bytes in the write buffer, over all partitions, and what it is to hold at most: beyond it
+    /// writers should wait for a flush. Never waits.
+    public var writeBufferBytes: Int { buffered.bytes }
+    public var writeBufferLimit: Int { buffered.limit }
+
+    public var partitionNumbers: [PartitionIndex] { partitions.keys.sorted() }
+
+    /// Whether the last attempt to write to the partition's files found no space. Appends are
+    /// refused then once the write buffer is full.
+    public func isFull(_ partition: PartitionIndex) -> Bool { store(partition).isFull }
+
+    /// Flushes, saves a snapshot of the state, and lets go of the log before it.
+    /// The caller guarantees that every `write` and `drop` for records below `lsn` has returned,
     /// and that the snapshot is the state after just these records.
     /// - Returns: Bytes of records that remain in the log for recovery.
     public func checkpoint(
         _ partition: PartitionIndex, at lsn: LSN, snapshot: Bytes
     ) throws(StorageError) -> UInt64 {
-        try store(partition).checkpoint(at: lsn, snapshot: snapshot)
+        try store(partition).checkpoint(at: lsn, state: snapshot)
     }
 
-    /// Removes all pages of a space, durable on return. The space must not be written to again.
-    public func drop(space: SpaceID, partition: PartitionIndex) throws(StorageError) {
-        try store(partition).drop(space)
-    }
+    /// Forgets all pages of a space; they read as zeros, and their files go with the next
+    /// checkpoint. The space must not be written to again.
+    public func drop(space: SpaceID, partition: PartitionIndex) { store(partition).drop(space) }
 
     /// Bytes of records since the last checkpoint: what recovery would read. Never waits.
     public func logBytes(_ partition: PartitionIndex) -> UInt64 { store(partition).logBytes }
 
-    private func store(_ partition: PartitionIndex) -> PartitionStore {
+    public var counts: StorageCounts {
+        partitions.values.reduce(into: StorageCounts()) { $0.add($1.counters.counts) }
+    }
+
+    func store(_ partition: PartitionIndex) -> PartitionStore {
         guard let store = partitions[partition] else {
             preconditionFailure("partition \(partition) is not of this slice")
         }

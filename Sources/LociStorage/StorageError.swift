@@ -11,6 +11,8 @@ public enum StorageError: Error, Equatable, Sendable {
     case noSpace(path: String)
     /// The bytes in the file are not those that were written.
     case corrupt(path: String, what: String)
+    /// A page is not what was written to it last; its neighbours are not affected.
+    case damagedPage(PageAddress, path: String, what: String)
     /// The file belongs to another cluster, shard or version of the format.
     case foreign(path: String, what: String)
     /// Another process uses the folder.
@@ -22,6 +24,14 @@ public enum StorageError: Error, Equatable, Sendable {
     /// is `io`, since then it is not known what became durable.
     public var isOutOfSpace: Bool {
         if case .noSpace = self { true } else { false }
+    }
+
+    /// Whether the bytes are lost, and not just out of reach.
+    var isDamage: Bool {
+        switch self {
+        case .damagedPage, .corrupt, .foreign: true
+        default: false
+        }
     }
 
     /// The error as people and clients see it.
@@ -41,6 +51,13 @@ public enum StorageError: Error, Equatable, Sendable {
             LociError(
                 .dataLoss, "\(path) is damaged: \(what).",
                 advice: "Nothing was changed. Restore the data folder from a copy or a snapshot.")
+        case .damagedPage(let address, let path, let what):
+            LociError(
+                .dataLoss,
+                "Page \(address.page) of space \(address.space) in partition "
+                    + "\(address.partition) is damaged (\(path)): \(what).",
+                advice: "Other pages are not affected. Restore it from a snapshot, or write all "
+                    + "of it anew.")
         case .foreign(let path, let what):
             LociError(
                 .failedPrecondition, "\(path) belongs to something else: \(what).",

@@ -45,12 +45,16 @@ struct Table {
     private let isNumeric: [Bool]
 
     /// A column whose title starts with `#` is numeric; the sign is not shown.
-    init(_ titles: String...) {
+    init(_ titles: String...) { self.init(titles) }
+
+    init(_ titles: [String]) {
         isNumeric = titles.map { $0.hasPrefix("#") }
         header = titles.map { $0.hasPrefix("#") ? String($0.dropFirst()) : $0 }
     }
 
-    mutating func add(_ cells: String...) { rows.append(cells) }
+    mutating func add(_ cells: String...) { add(cells) }
+
+    mutating func add(_ cells: [String]) { rows.append(cells) }
 
     func print() {
         let lines = [header] + rows

@@ -43,7 +43,8 @@ struct CrashTests {
     private func step(_ model: SliceModel, _ random: inout SeededRandom) throws {
         switch random.below(10) {
         case 0..<6: try model.append((0...random.below(4)).map { _ in Edit(using: &random) })
-        case 6..<8: try model.writePages()
+        case 6: try model.writePages()
+        case 7: try model.flush()
         case 8:
             try model.writePages()
             try model.checkPages()
@@ -115,7 +116,7 @@ struct CrashTests {
                 let edits = (0..<3).map { _ in Edit(using: &random) }
                 attempt { try model.append(edits) }
             }
-            if round % 2 == 0 { attempt { try model.checkpoint() } }
+            attempt { round % 2 == 0 ? try model.checkpoint() : try model.flush() }
         }
         return errors
     }
@@ -158,14 +159,16 @@ struct CrashTests {
         var random = SeededRandom(seed: 5)
         let model = SliceModel()
         try model.open()
-        model.fileSystem.spaceLimit = 200_000
+        model.fileSystem.spaceLimit = 90_000
         var refusals = 0
-        for _ in 0..<400 where refusals < 5 {
+        for round in 0..<400 where refusals < 5 {
             let edits = [Edit(using: &random)]
             do {
                 try model.append(edits)
                 try model.writePages()
+                if round % 10 == 9 { try model.checkpoint() }
             } catch let error as StorageError {
+                try model.checkPages()
                 #expect(error.isOutOfSpace)
                 refusals += 1
             }

@@ -73,7 +73,7 @@ struct DamageTests {
             // What is torn and what is damaged looks alike only in the last append.
             #expect(found >= model.acknowledged.count - model.lastBatch, "\(path) at \(position)")
             #expect(
-                !path.hasSuffix("identity") && !path.contains("snapshot"), "\(path) at \(position)")
+                !path.hasSuffix("identity") && !path.contains("state-"), "\(path) at \(position)")
         }
         // All but the last log file are followed by another; each flip there must be refused.
         let logs = files.filter { $0.hasSuffix(".log") }.sorted()
@@ -92,7 +92,7 @@ struct DamageTests {
                 try file.resize(to: size * step / 40)
                 try file.sync()
                 let found = try recovered(copy, model.acknowledged)
-                if path.contains("snapshot") || path.hasSuffix("identity") {
+                if path.contains("state-") || path.hasSuffix("identity") {
                     #expect(found == nil, "\(path) cut to \(size * step / 40)")
                 } else if path.contains("superblock") {
                     #expect(found == model.acknowledged.count)
@@ -111,7 +111,7 @@ struct DamageTests {
             let isLastLog = path == (try files(model)).filter { $0.hasSuffix(".log") }.max()
             if path.contains("superblock") {
                 #expect(found == model.acknowledged.count)
-            } else if !isLastLog {
+            } else if !isLastLog && !path.contains("double-write") {
                 #expect(found == nil, "\(path) removed")
             }
         }

@@ -56,7 +56,8 @@ final class SliceModel {
 
     static let folder = "/data"
     static let tuning = StorageTuning(
-        logFileBytes: 6000, checkpointFileBytes: 2000, openSegments: 2)
+        logFileBytes: 6000, checkpointFileBytes: 2000, flushBatchBytes: 3 * Edit.pageBytes,
+        openSegments: 2)
 
     init(_ fileSystem: MemoryFileSystem = MemoryFileSystem()) { self.fileSystem = fileSystem }
 
@@ -133,6 +134,11 @@ final class SliceModel {
         }
     }
 
+    func flush() throws {
+        try writePages()
+        try store!.flush(Edit.partition)
+    }
+
     func checkpoint() throws {
         try writePages()
         let remaining = try store!.checkpoint(
@@ -149,7 +155,8 @@ final class SliceModel {
         }
         for (page, bytes) in pages {
             let address = PageAddress(space: 7, partition: Edit.partition, page: page)
-            try #require(try store!.readPage(address, pageBytes: Edit.pageBytes) == bytes)
+            let found = try store!.readPage(address, pageBytes: Edit.pageBytes)
+            try #require(found == bytes)
         }
     }
 

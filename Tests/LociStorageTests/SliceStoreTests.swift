@@ -62,11 +62,13 @@ struct SliceStoreTests {
         _ = try store.recover(0)
         let before = try allFiles(scratch.fileSystem, scratch.folder)
         #expect(try store.readPage(address(1 << 30), pageBytes: 16384) == Bytes(zeros: 16384))
-        try store.discard(pages: 0..<(1 << 32), of: 4, partition: 0, pageBytes: 16384)
+        try store.flush(0)
         #expect(try allFiles(scratch.fileSystem, scratch.folder) == before)
     }
 
-    @Test("Parts of pages, discarded pages and dropped spaces", arguments: FileSystemKind.allCases)
+    @Test(
+        "Parts of pages, in the buffer and in segments, and dropped spaces",
+        arguments: FileSystemKind.allCases)
     func pages(kind: FileSystemKind) throws {
         let scratch = Scratch(kind)
         let store = try open(scratch)
@@ -78,20 +80,22 @@ struct SliceStoreTests {
             try store.write(pattern(100, seed: page), at: 3996, of: address(page), pageBytes: 4096)
         }
         try store.write(pattern(8, seed: 9), at: 0, of: address(0, partition: 1), pageBytes: 4096)
-        for page in pages {
-            let bytes = try store.readPage(address(page), pageBytes: 4096)
-            #expect(bytes.slice(3996..<4096) == pattern(100, seed: page))
-            #expect(bytes.slice(0..<3996) == Bytes(zeros: 3996))
+        for isFlushed in [false, true] {
+            if isFlushed { try store.flush(0) }
+            for page in pages {
+                let bytes = try store.readPage(address(page), pageBytes: 4096)
+                #expect(bytes.slice(3996..<4096) == pattern(100, seed: page))
+                #expect(bytes.slice(0..<3996) == Bytes(zeros: 3996))
+            }
         }
-        try store.discard(
-            pages: 1..<(perSegment + 1), of: 4, partition: 0, pageBytes: 4096)
-        for page in pages {
-            let isGone = page >= 1 && page <= perSegment
-            let bytes = try store.readPage(address(page), pageBytes: 4096)
-            #expect((bytes == Bytes(zeros: 4096)) == isGone)
-        }
-        try store.drop(space: 4, partition: 0)
-        try store.drop(space: 4, partition: 0)
+        let end = try store.append([Bytes(utf8: "drop")], to: 0)
+        store.drop(space: 4, partition: 0)
+        store.drop(space: 4, partition: 0)
+        #expect(try store.readPage(address(0), pageBytes: 4096) == Bytes(zeros: 4096))
+        let folder = scratch.path("slice/partition-0/space-4")
+        #expect(try scratch.fileSystem.list(folder).count == 2)
+        _ = try store.checkpoint(0, at: end, snapshot: Bytes())
+        #expect(try scratch.fileSystem.list(folder).isEmpty)
         #expect(try store.readPage(address(0), pageBytes: 4096) == Bytes(zeros: 4096))
         let other = try store.readPage(address(0, partition: 1), pageBytes: 4096)
         #expect(other.slice(0..<8) == pattern(8, seed: 9))
@@ -131,7 +135,7 @@ struct SliceStoreTests {
         }
         #expect(largest <= 3)
         #expect(
-            try fileSystem.list("/data/partition-0").filter { $0.hasPrefix("snapshot") }.count == 1)
+            try fileSystem.list("/data/partition-0").filter { $0.hasPrefix("state-") }.count == 1)
         #expect(fileSystem.usedBytes < 100_000)
     }
 
@@ -161,6 +165,7 @@ struct SliceStoreTests {
             }
             try await group.waitForAll()
         }
+        try store.flush(0)
         #expect(try scratch.fileSystem.list(scratch.path("slice/partition-0/space-4")).count == 5)
     }
 }

@@ -68,6 +68,12 @@ private struct Replay {
             try store.write(
                 write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
         }
-        for space in effects.dropped { try store.drop(space: space, partition: partition) }
+        for space in effects.dropped { store.drop(space: space, partition: partition) }
+        guard store.writeBufferBytes > store.writeBufferLimit else { return }
+        do {
+            try store.flush(partition)
+        } catch .noSpace {
+            // The shard starts all the same, and answers reads; the buffer holds what the log does.
+        }
     }
 }

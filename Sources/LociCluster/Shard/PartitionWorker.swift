@@ -28,6 +28,8 @@ struct PartitionWorker: Sendable {
     var lsn: LSN
     var logBytes: UInt64
     var isCheckpointing = false
+    /// Whether one is due for another reason than the length of the log.
+    var wantsCheckpoint = false
     var queue: [Pending] = []
     var inFlight: [Pending] = []
     var splits: [SplitKey: SplitProgress] = [:]

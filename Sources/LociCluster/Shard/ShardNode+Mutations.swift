@@ -236,6 +236,8 @@ extension ShardNode {
         if !effects.dropped.isEmpty {
             pages.drop(spaces: Set(effects.dropped))
             for space in effects.dropped { directives.append(.drop(partition, space)) }
+            // Their disk space comes back with a checkpoint.
+            workers[partition]!.wantsCheckpoint = true
         }
         if case .split(let space, let split) = pending.record {
             workers[partition]!.splits[.init(space: space, location: split.location)] = nil
@@ -304,8 +306,10 @@ extension ShardNode {
         _ partition: PartitionIndex, into directives: inout [ShardDirective]
     ) {
         let worker = workers[partition]!
-        guard worker.logBytes > settings.checkpointLogBytes, !worker.isCheckpointing else { return }
+        let isDue = worker.wantsCheckpoint || worker.logBytes > settings.checkpointLogBytes
+        guard isDue, !worker.isCheckpointing else { return }
         workers[partition]!.isCheckpointing = true
+        workers[partition]!.wantsCheckpoint = false
         directives.append(
             .checkpoint(partition, worker.lsn, worker.state))
     }

@@ -20,6 +20,8 @@ public enum ShardEvent: Sendable {
     case committed(PartitionIndex, Result<LSN, LociError>)
     /// The partition's log now has so many bytes.
     case checkpointed(PartitionIndex, Result<UInt64, LociError>)
+    /// Files of a partition failed in a way that only recovery can put right.
+    case storageFailed(LociError)
 }
 
 /// What became of a page-in.
@@ -132,7 +134,8 @@ public struct ShardNode: Sendable {
         case .pageArrived(let address, let result):
             pageArrived(address, result, into: &directives)
         case .released: pages.noteRelease()
-        case .writeFailed(_, let error): directives.append(.stop(error))
+        case .writeFailed(_, let error), .storageFailed(let error):
+            directives.append(.stop(error))
         case .committed(let partition, let result):
             committed(partition, result, into: &directives)
         case .checkpointed(let partition, let result):

@@ -1,7 +1,7 @@
 import LociBase
 import LociModel
 
-/// What every file but a segment starts with.
+/// What every file starts with, and a segment ends with.
 ///
 ///     magic 8, format 4, partition 4, cluster 8, shard 4, zero 4, number 8, proof 8, checksum 8
 ///
@@ -11,8 +11,12 @@ struct FileHeader: Equatable, Sendable {
     enum Kind: String {
         case identity = "LociIdnt"
         case superblock = "LociSupr"
-        case snapshot = "LociSnap"
+        case state = "LociStat"
         case log = "LociWLog"
+        case doubleWrite = "LociDblW"
+        case segment = "LociSegm"
+        case extent = "LociExtn"
+        case copy = "LociCopy"
     }
 
     static let byteCount = 56
@@ -20,7 +24,7 @@ struct FileHeader: Equatable, Sendable {
     var kind: Kind
     var identity: SliceIdentity
     var partition: PartitionIndex
-    /// Incarnation, generation, snapshot's LSN or first LSN, by kind.
+    /// Incarnation, generation, state's LSN, first LSN, sequence or number of the segment, by kind.
     var number: UInt64
     /// Of a log the hash of the record before its first one, else the checksum of what follows.
     var proof: UInt64
@@ -39,11 +43,8 @@ struct FileHeader: Equatable, Sendable {
         return writer.finished
     }
 
-    /// The header of bytes read from a file, which must be of the kind and of this owner.
-    init(
-        _ bytes: Bytes, _ path: String, kind: Kind, identity: SliceIdentity,
-        partition: PartitionIndex
-    ) throws(StorageError) {
+    /// The header of bytes read from a file, which must be of the kind, whoever owns it.
+    init(_ bytes: Bytes, _ path: String, kind: Kind) throws(StorageError) {
         guard bytes.count >= Self.byteCount else {
             throw .corrupt(path: path, what: "its header is cut short")
         }
@@ -60,21 +61,29 @@ struct FileHeader: Equatable, Sendable {
         guard bytes.load(at: checked) == bytes.slice(0..<checked).checksum() else {
             throw .corrupt(path: path, what: "the checksum of its header is wrong")
         }
-        let owner = SliceIdentity(clusterID: bytes.load(at: 16), shard: bytes.load(at: 24))
-        guard owner == identity else {
+        self.init(
+            kind: kind,
+            identity: SliceIdentity(clusterID: bytes.load(at: 16), shard: bytes.load(at: 24)),
+            partition: bytes.load(at: 12), number: bytes.load(at: 32), proof: bytes.load(at: 40))
+    }
+
+    /// The header of bytes read from a file, which must be of the kind and of this owner.
+    init(
+        _ bytes: Bytes, _ path: String, kind: Kind, identity: SliceIdentity,
+        partition: PartitionIndex
+    ) throws(StorageError) {
+        self = try FileHeader(bytes, path, kind: kind)
+        guard self.identity == identity else {
             throw .foreign(
                 path: path,
-                what: "it is of shard \(owner.shard) of cluster \(hexadecimal(owner.clusterID)); "
-                    + "this is shard \(identity.shard) of "
-                    + "cluster \(hexadecimal(identity.clusterID))")
+                what: "it is of shard \(self.identity.shard) of "
+                    + "cluster \(hexadecimal(self.identity.clusterID)); this is "
+                    + "shard \(identity.shard) of cluster \(hexadecimal(identity.clusterID))")
         }
-        let found = bytes.load(PartitionIndex.self, at: 12)
-        guard found == partition else {
-            throw .foreign(path: path, what: "it is of partition \(found), not \(partition)")
+        guard self.partition == partition else {
+            throw .foreign(
+                path: path, what: "it is of partition \(self.partition), not \(partition)")
         }
-        self.init(
-            kind: kind, identity: identity, partition: partition, number: bytes.load(at: 32),
-            proof: bytes.load(at: 40))
     }
 
     init(

@@ -3,7 +3,8 @@ import LociBase
 /// Where a partition's files lie, and whose they are.
 ///
 ///     partition-3/superblock-a, superblock-b
-///     partition-3/snapshot-<LSN>
+///     partition-3/state-<LSN>
+///     partition-3/double-write-a, double-write-b
 ///     partition-3/log/<first LSN>.log
 ///     partition-3/space-7/<number>.segment
 struct PartitionPlace: Sendable {
@@ -25,18 +26,21 @@ struct PartitionPlace: Sendable {
     }
 
     static let prefix = "partition-"
-    static let snapshotPrefix = "snapshot-"
+    static let statePrefix = "state-"
 
     var logFolder: String { folder + "/log" }
 
     func log(first lsn: LSN) -> String { logFolder + "/" + hexadecimal(lsn) + ".log" }
 
-    func snapshot(at lsn: LSN) -> String { folder + "/" + Self.snapshotPrefix + hexadecimal(lsn) }
+    func state(at lsn: LSN) -> String { folder + "/" + Self.statePrefix + hexadecimal(lsn) }
 
-    func spaceFolder(_ space: SpaceID) -> String { folder + "/space-" + String(space) }
+    static let spacePrefix = "space-"
+    static let segmentSuffix = ".segment"
+
+    func spaceFolder(_ space: SpaceID) -> String { folder + "/" + Self.spacePrefix + String(space) }
 
     func segment(_ number: UInt64, of space: SpaceID) -> String {
-        spaceFolder(space) + "/" + String(number) + ".segment"
+        spaceFolder(space) + "/" + String(number) + Self.segmentSuffix
     }
 
     func header(_ kind: FileHeader.Kind, number: UInt64, proof: UInt64) -> Bytes {

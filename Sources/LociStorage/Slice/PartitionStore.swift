@@ -4,24 +4,52 @@ import Synchronization
 
 /// One partition's log, checkpoints and pages.
 ///
+/// A write goes to the log, then to a page in the write buffer; a flush brings pages from there to
+/// their segments, by way of the double-write files; a checkpoint flushes all, saves the state, and
+/// lets go of the log before it.
+///
 /// Invariants:
 /// - After an error that leaves open what became durable, every call gets that error again; the
 ///   next life recovers.
-/// - Log files and snapshots go only after a superblock that needs neither is durable in both
-///   copies.
+/// - Whatever a segment lacks is in the log behind the checkpoint, and in the write buffer.
+/// - Segments that the newest state file does not list hold nothing that the log lacks.
+/// - Files that a checkpoint needs go only after a later one is durable in both superblocks.
 final class PartitionStore: Sendable {
-    private let place: PartitionPlace
-    private let segments: SegmentTable
+    /// What only one thread at a time may change: segments, superblocks, extents.
+    struct Maintenance: Sendable {
+        var superblocks: SuperblockPair
+        /// Of the last batch that was begun.
+        var sequence: UInt64
+        /// Folders of segments that were created since the last checkpoint.
+        var newFolders: Set<String> = []
+        /// Under way to a snapshot's folder.
+        var copy: PageCopy?
+    }
+
+    /// The segments that there are, and spaces that were dropped and still have files.
+    struct Known: Sendable {
+        var segments: Set<SegmentName> = []
+        var dropped: Set<SpaceID> = []
+    }
+
+    let place: PartitionPlace
+    let segments: SegmentTable
+    let buffer: WriteBuffer
+    let bufferCounter: WriteBufferCounter
+    let known = Mutex(Known())
+    let maintenance = Mutex<Maintenance?>(nil)
+    let counters = StorageCounters()
     private let failure = Mutex<StorageError?>(nil)
     private let log = Mutex<PartitionLog?>(nil)
-    /// Held during a whole checkpoint.
-    private let superblocks = Mutex<SuperblockPair?>(nil)
     private let checkpointLSN = Atomic<LSN>(0)
     private let endLSN = Atomic<LSN>(0)
+    private let foundNoSpace = Atomic(false)
 
-    init(_ place: PartitionPlace, _ segments: SegmentTable) {
+    init(_ place: PartitionPlace, _ segments: SegmentTable, _ bufferCounter: WriteBufferCounter) {
         self.place = place
         self.segments = segments
+        self.bufferCounter = bufferCounter
+        buffer = WriteBuffer(bufferCounter)
     }
 
     /// Bytes of records since the last checkpoint.
@@ -31,32 +59,40 @@ final class PartitionStore: Sendable {
         return end > start ? end - start : 0
     }
 
+    /// Whether the last flush, checkpoint or append met a full disk.
+    var isFull: Bool { foundNoSpace.load(ordering: .acquiring) }
+
+    // MARK: Recovery
+
     func recover() throws(StorageError) -> RecoveredPartition {
-        try superblocks.withLock { pair throws(StorageError) in
-            precondition(pair == nil, "a partition is recovered once")
+        try maintenance.withLock { maintenance throws(StorageError) in
+            precondition(maintenance == nil, "a partition is recovered once")
             var superblocks = try findSuperblocks()
             let start = superblocks.current
-            let snapshot =
-                start.hasSnapshot ? try SnapshotFile.read(at: start.lsn, in: place) : nil
+            let content = start.hasState ? try StateFile.read(at: start.lsn, in: place) : nil
             let (log, records) = try PartitionLog.recover(in: place, from: start.lsn)
             try superblocks.repair()
-            try SnapshotFile.removeOthers(than: start, in: place)
-            let end = log.end
+            try StateFile.removeOthers(than: start, in: place)
+            let listed = content?.segments ?? []
+            try removeSegments(except: listed)
+            known.withLock { $0.segments = listed }
+            let sequence = try recoverFlush(after: start.sequence, listed)
             checkpointLSN.store(start.lsn, ordering: .releasing)
-            endLSN.store(end, ordering: .releasing)
-            pair = superblocks
+            endLSN.store(log.end, ordering: .releasing)
+            let end = log.end
+            maintenance = Maintenance(superblocks: superblocks, sequence: sequence)
             self.log.withLock { $0 = log }
             return RecoveredPartition(
-                snapshot: snapshot, snapshotLSN: start.lsn, records: records, end: end)
+                snapshot: content?.state, snapshotLSN: start.lsn, records: records, end: end)
         }
     }
 
     /// A new partition gets its log first: where a superblock is, there is a log.
     private func findSuperblocks() throws(StorageError) -> SuperblockPair {
         if let pair = try SuperblockPair(readingFrom: place) { return pair }
-        let snapshots = try SnapshotFile.names(in: place)
+        let states = try StateFile.names(in: place)
         let holdsRecords = try PartitionLog.holdsRecords(in: place)
-        guard snapshots.isEmpty && !holdsRecords else {
+        guard states.isEmpty && !holdsRecords else {
             throw .corrupt(
                 path: place.folder, what: "both copies of the superblock are damaged or missing")
         }
@@ -65,8 +101,13 @@ final class PartitionStore: Sendable {
         return try SuperblockPair(creatingIn: place, at: log.end)
     }
 
+    // MARK: Log
+
     func append(_ records: [Bytes]) throws(StorageError) -> LSN {
-        try refusingAfterFailure { () throws(StorageError) in
+        if isFull && bufferCounter.bytes > bufferCounter.limit && !records.isEmpty {
+            throw .noSpace(path: place.folder)
+        }
+        return try refusingAfterFailure { () throws(StorageError) in
             try log.withLock { log throws(StorageError) in
                 precondition(log != nil, "a partition is recovered before it is used")
                 try log!.append(records)
@@ -76,102 +117,84 @@ final class PartitionStore: Sendable {
         }
     }
 
-    func readPage(_ address: PageAddress, pageBytes: Int) throws(StorageError) -> Bytes {
-        try checkFailure()
-        let (name, start) = locate(address.space, address.page, pageBytes)
-        guard let file = try segments.existing(name, in: place) else {
-            return Bytes(zeros: pageBytes)
-        }
-        return try file.read(at: start, count: pageBytes)
-    }
+    // MARK: Checkpoint
 
-    func write(
-        _ bytes: Bytes, at offset: Int, of address: PageAddress, pageBytes: Int
-    ) throws(StorageError) {
-        precondition(offset >= 0 && offset + bytes.count <= pageBytes, "a write stays in its page")
-        try refusingAfterFailure { () throws(StorageError) in
-            let (name, start) = locate(address.space, address.page, pageBytes)
-            let file = try segments.created(name, in: place)
-            defer { segments.markDirty(name, file, in: place) }
-            try file.write(bytes, at: start + UInt64(offset))
-        }
-    }
-
-    func discard(
-        _ pages: Range<UInt64>, of space: SpaceID, pageBytes: Int
-    ) throws(StorageError) {
-        try refusingAfterFailure { () throws(StorageError) in
-            let perSegment = Layout.segmentBytes / UInt64(pageBytes)
-            var page = pages.lowerBound
-            while page < pages.upperBound {
-                let (name, start) = locate(space, page, pageBytes)
-                let count = min(perSegment - page % perSegment, pages.upperBound - page)
-                if let file = try segments.existing(name, in: place) {
-                    defer { segments.markDirty(name, file, in: place) }
-                    try file.punch(at: start, count: count * UInt64(pageBytes))
-                }
-                page += count
+    func checkpoint(at lsn: LSN, state: Bytes) throws(StorageError) -> UInt64 {
+        try withMaintenance { maintenance throws(StorageError) in
+            precondition(
+                lsn >= maintenance.superblocks.current.lsn
+                    && lsn <= endLSN.load(ordering: .acquiring),
+                "a checkpoint lies between the last one and the end of the log")
+            defer {
+                checkpointLSN.store(maintenance.superblocks.current.lsn, ordering: .releasing)
             }
-        }
-    }
-
-    func drop(_ space: SpaceID) throws(StorageError) {
-        try refusingAfterFailure { () throws(StorageError) in
-            try segments.drop(space, in: place)
-        }
-    }
-
-    func checkpoint(at lsn: LSN, snapshot: Bytes) throws(StorageError) -> UInt64 {
-        try refusingAfterFailure { () throws(StorageError) in
-            try superblocks.withLock { pair throws(StorageError) in
-                precondition(pair != nil, "a partition is recovered before it is used")
-                precondition(
-                    lsn >= pair!.current.lsn && lsn <= endLSN.load(ordering: .acquiring),
-                    "a checkpoint lies between the last one and the end of the log")
-                defer { checkpointLSN.store(pair!.current.lsn, ordering: .releasing) }
-                if pair!.current.hasSnapshot && pair!.current.lsn == lsn {
-                    try pair!.complete()
-                } else {
-                    try segments.sync(place)
-                    try SnapshotFile.write(snapshot, at: lsn, in: place)
-                    try pair!.advance(to: lsn)
+            try flushAll(&maintenance)
+            let current = maintenance.superblocks.current
+            if current.hasState && current.lsn == lsn {
+                try maintenance.superblocks.complete()
+            } else {
+                try syncNewFolders(&maintenance)
+                let listed = known.withLock { known in
+                    known.segments.filter { !known.dropped.contains($0.space) }
                 }
-                try SnapshotFile.removeOthers(than: pair!.current, in: place)
-                try log.withLock { log throws(StorageError) in
-                    try log!.beginFileAtCheckpoint()
-                    try log!.removeFiles(below: lsn)
-                }
+                try StateFile.write(
+                    StateFile.Content(segments: listed, state: state), at: lsn, in: place)
+                try maintenance.superblocks.advance(to: lsn, sequence: maintenance.sequence)
             }
+            try StateFile.removeOthers(than: maintenance.superblocks.current, in: place)
+            try log.withLock { log throws(StorageError) in
+                try log!.beginFileAtCheckpoint()
+                try log!.removeFiles(below: lsn)
+            }
+            if maintenance.copy == nil { try removeDropped() }
         }
         return logBytes
     }
 
-    // MARK: Private parts
+    /// Folders that a checkpoint counts on are durable under their names.
+    private func syncNewFolders(_ maintenance: inout Maintenance) throws(StorageError) {
+        for folder in maintenance.newFolders.sorted() where place.fileSystem.exists(folder) {
+            try place.fileSystem.syncFolder(folder)
+        }
+        maintenance.newFolders = []
+    }
 
-    /// The segment that holds a page, and where in it the page starts.
-    private func locate(
-        _ space: SpaceID, _ page: UInt64, _ pageBytes: Int
-    ) -> (SegmentTable.Name, UInt64) {
-        let perSegment = Layout.segmentBytes / UInt64(pageBytes)
-        let name = SegmentTable.Name(
-            partition: place.partition, space: space, number: page / perSegment)
-        return (name, page % perSegment * UInt64(pageBytes))
+    // MARK: Errors
+
+    /// Runs work while no other changes segments, superblocks or extents.
+    /// - Parameter isFinal: Whether an error leaves open what became durable.
+    func withMaintenance<Result: Sendable>(
+        isFinal: Bool = true, _ body: (inout Maintenance) throws(StorageError) -> Result
+    ) throws(StorageError) -> Result {
+        func run() throws(StorageError) -> Result {
+            try maintenance.withLock { maintenance throws(StorageError) in
+                precondition(maintenance != nil, "a partition is recovered before it is used")
+                return try body(&maintenance!)
+            }
+        }
+        return isFinal ? try refusingAfterFailure(run) : try run()
     }
 
     /// Any error but a lack of space is final: it is not known what it left behind.
-    private func refusingAfterFailure<Result>(
+    func refusingAfterFailure<Result>(
         _ body: () throws(StorageError) -> Result
     ) throws(StorageError) -> Result {
         try checkFailure()
         do {
-            return try body()
+            let result = try body()
+            foundNoSpace.store(false, ordering: .releasing)
+            return result
         } catch {
-            if !error.isOutOfSpace { failure.withLock { $0 = $0 ?? error } }
+            if error.isOutOfSpace {
+                foundNoSpace.store(true, ordering: .releasing)
+            } else {
+                failure.withLock { $0 = $0 ?? error }
+            }
             throw error
         }
     }
 
-    private func checkFailure() throws(StorageError) {
+    func checkFailure() throws(StorageError) {
         if let failure = failure.withLock({ $0 }) { throw failure }
     }
 }

@@ -3,9 +3,11 @@ import LociBase
 /// Where recovery of a partition starts.
 struct Superblock: Equatable, Sendable {
     var generation: UInt64
-    /// Records before it are in the snapshot and in the pages.
+    /// Records before it are in the state file and in the pages.
     var lsn: LSN
-    var hasSnapshot: Bool
+    var hasState: Bool
+    /// Of the last batch of pages that was written to their places.
+    var sequence: UInt64
 }
 
 /// The two copies of a partition's superblock.
@@ -26,7 +28,7 @@ struct SuperblockPair: Sendable {
     /// The first superblock of a new partition.
     init(creatingIn place: PartitionPlace, at lsn: LSN) throws(StorageError) {
         self.place = place
-        current = Superblock(generation: 0, lsn: lsn, hasSnapshot: false)
+        current = Superblock(generation: 0, lsn: lsn, hasState: false, sequence: 0)
         valid = []
         try write(current)
         try place.fileSystem.syncFolder(place.folder)
@@ -68,9 +70,10 @@ struct SuperblockPair: Sendable {
 
     /// Durable on return, in both copies. After an error it may have become durable in one, and
     /// then it is the current one.
-    mutating func advance(to lsn: LSN) throws(StorageError) {
+    mutating func advance(to lsn: LSN, sequence: UInt64) throws(StorageError) {
         try write(
-            Superblock(generation: current.generation + 1, lsn: lsn, hasSnapshot: true))
+            Superblock(
+                generation: current.generation + 1, lsn: lsn, hasState: true, sequence: sequence))
     }
 
     private mutating func write(_ superblock: Superblock) throws(StorageError) {
@@ -85,7 +88,8 @@ struct SuperblockPair: Sendable {
         valid.remove(copy)
         var payload = ByteWriter()
         payload.write(superblock.lsn)
-        payload.write(superblock.hasSnapshot)
+        payload.write(superblock.hasState)
+        payload.write(superblock.sequence)
         let header = place.header(
             .superblock, number: superblock.generation, proof: payload.finished.checksum())
         let file = try place.fileSystem.open(place.folder + "/" + copy, create: true)
@@ -100,10 +104,11 @@ struct SuperblockPair: Sendable {
         let bytes = try place.readAll(path)
         let header = try place.header(of: bytes, path, .superblock)
         let payload = bytes.slice(FileHeader.byteCount..<bytes.count)
-        guard payload.count == 9, payload.checksum() == header.proof else {
+        guard payload.count == 17, payload.checksum() == header.proof else {
             throw .corrupt(path: path, what: "its checksum is wrong")
         }
         return Superblock(
-            generation: header.number, lsn: payload.load(at: 0), hasSnapshot: payload[8] != 0)
+            generation: header.number, lsn: payload.load(at: 0), hasState: payload[8] != 0,
+            sequence: payload.load(at: 9))
     }
 }

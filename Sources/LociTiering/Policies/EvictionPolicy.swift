@@ -1,14 +1,14 @@
-/// Decides which page leaves the dram tier. It holds no bytes and looks no page up: its caller names
-/// pages by *slots*, dense small integers of the caller's choice (places in a page table), and
-/// decides when one has to leave. All entries weigh the same.
+/// Decides which page leaves the dram tier. It holds no bytes and looks no page up: its caller
+/// names pages by *slots*, dense small integers of the caller's choice (places in a page table),
+/// and decides when one has to leave. All entries weigh the same.
 ///
 /// Contract:
 /// - A slot is inserted once, and may be inserted again after it was chosen or removed.
 /// - Memory is a few words for each slot up to the highest one used, plus what `capacity` implies
-///   for ghosts and sketches. It is allocated when made or when a higher slot first comes; hits
-///   allocate nothing.
-/// - `touch`, `insert` and `remove` take constant time, `victim` amortised constant time as long as
-///   few pages are pinned.
+///   for ghosts and sketches. It is allocated when the policy is made and when a higher slot first
+///   comes; hits allocate nothing.
+/// - `touch`, `insert` and `remove` take constant time (a sketch is halved now and then), `victim`
+///   amortised constant time while few pages are pinned.
 /// - Decisions depend on the calls and on the seed alone.
 ///
 /// The source of each algorithm stands at its type; `EvictionKind` lists them.

@@ -8,6 +8,8 @@ import LociBase
 /// Estimates are 0 to 15 and never too low between two halvings, up to the limit.
 struct FrequencySketch: Sendable {
     private static let blockWords = 8
+    /// 16 KiB: in a small sketch collisions, and so the seed, would decide too much.
+    private static let fewestWords = 2048
     private static let oddBits: UInt64 = 0x7777_7777_7777_7777
     private static let lowBits: UInt64 = 0x1111_1111_1111_1111
 
@@ -19,7 +21,7 @@ struct FrequencySketch: Sendable {
 
     /// Sixteen counters for each entry of the capacity, rounded up to a power of two.
     init(capacity: Int, seed: UInt64) {
-        var count = Self.blockWords
+        var count = Self.fewestWords
         while count < capacity { count *= 2 }
         words = Array(repeating: 0, count: count)
         blockMask = UInt64(count / Self.blockWords - 1)

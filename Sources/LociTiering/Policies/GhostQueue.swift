@@ -1,32 +1,31 @@
 import LociBase
 
-/// Keys of pages that left; the oldest are forgotten first. A ring of keys and an open-addressed
-/// index of where they lie in it (linear probing, deletion by shifting back; Knuth, volume 3,
-/// section 6.4, algorithm R). Fixed memory: 16 bytes for each key of the capacity, and 4 for each
-/// place of the index.
+/// Keys of pages that left; the oldest are forgotten first. A queue over places for keys, and an
+/// open-addressed index of which key lies where (linear probing, deletion by shifting back; Knuth,
+/// volume 3, section 6.4, algorithm R). Fixed memory: 16 bytes for each key of the capacity, and 4
+/// for each place of the index.
 ///
 /// Invariants:
-/// - `index` has a power of two of places, at most half of them used; each holds a place of the
-///   ring + 1, or 0. A key is in it at most once, and `count <= capacity`.
-/// - What was taken out leaves a hole in the ring. The ring has room for as many holes as keys;
-///   when there are more, the oldest keys go early.
+/// - Each place is in one of `remembered` and `vacant`.
+/// - `index` has a power of two of entries, at most half of them used; each holds a place + 1, or
+///   0. It names the places that are remembered, no other; their keys differ.
 struct GhostQueue: Sendable {
-    private let capacity: Int
-    private var ring: [UInt64]
+    private var keys: [UInt64]
+    private var links: SlotLinks
+    private var remembered = SlotQueue()
+    private var vacant = SlotQueue()
     private var index: [UInt32]
     private let mask: Int
     private let seed: UInt64
-    /// Places in the ring: where the next key goes, and the oldest key or a hole before it.
-    private var next = 0
-    private var oldest = 0
-    private(set) var count = 0
 
     init(capacity: Int, seed: UInt64) {
-        self.capacity = max(capacity, 1)
-        precondition(capacity < Int(UInt32.max / 4), "a ghost queue holds up to a billion keys")
+        let places = max(capacity, 1)
+        precondition(places < Int(Int32.max / 4), "a ghost queue holds up to half a billion keys")
         var size = 4
-        while size < self.capacity * 2 { size *= 2 }
-        ring = Array(repeating: 0, count: self.capacity * 2)
+        while size < places * 2 { size *= 2 }
+        keys = Array(repeating: 0, count: places)
+        links = SlotLinks(capacity: places)
+        for place in 0..<Int32(places) { links.push(place, onto: &vacant) }
         index = Array(repeating: 0, count: size)
         mask = size - 1
         self.seed = seed
@@ -34,57 +33,52 @@ struct GhostQueue: Sendable {
 
     /// Remembers a key as the youngest; forgets the oldest if there is no room.
     mutating func insert(_ key: UInt64) {
-        if let place = find(key) { erase(place) }
-        while count == capacity { forgetOldest() }
-        ring[next] = key
-        var place = home(of: key)
-        while index[place] != 0 { place = (place + 1) & mask }
-        index[place] = UInt32(next + 1)
-        count += 1
-        next = after(next)
-        if next == oldest { forgetOldest() }
+        if let entry = find(key) { forget(entry) }
+        if vacant.count == 0, let oldest = find(keys[Int(remembered.oldest)]) { forget(oldest) }
+        let place = vacant.oldest
+        links.unlink(place, from: &vacant)
+        links.push(place, onto: &remembered)
+        keys[Int(place)] = key
+        var entry = home(of: key)
+        while index[entry] != 0 { entry = (entry + 1) & mask }
+        index[entry] = UInt32(place + 1)
     }
 
     /// Whether the key was here; it is not any more.
     mutating func take(_ key: UInt64) -> Bool {
-        guard let place = find(key) else { return false }
-        erase(place)
+        guard let entry = find(key) else { return false }
+        forget(entry)
         return true
-    }
-
-    private func after(_ place: Int) -> Int { place + 1 == ring.count ? 0 : place + 1 }
-
-    /// Passes one place of the ring, and forgets its key if it is not a hole.
-    private mutating func forgetOldest() {
-        if let place = find(ring[oldest]), index[place] == UInt32(oldest + 1) { erase(place) }
-        oldest = after(oldest)
     }
 
     private func home(of key: UInt64) -> Int { Int(truncatingIfNeeded: mix64(key ^ seed)) & mask }
 
-    /// Where in the index the key is.
+    private func key(at entry: Int) -> UInt64 { keys[Int(index[entry]) - 1] }
+
+    /// The key's entry in the index.
     private func find(_ key: UInt64) -> Int? {
-        var place = home(of: key)
-        while index[place] != 0 {
-            if ring[Int(index[place]) - 1] == key { return place }
-            place = (place + 1) & mask
+        var entry = home(of: key)
+        while index[entry] != 0 {
+            if self.key(at: entry) == key { return entry }
+            entry = (entry + 1) & mask
         }
         return nil
     }
 
-    private mutating func erase(_ place: Int) {
-        var hole = place
-        var probe = (place + 1) & mask
+    private mutating func forget(_ entry: Int) {
+        let place = Int32(index[entry] - 1)
+        links.unlink(place, from: &remembered)
+        links.push(place, onto: &vacant)
+        var hole = entry
+        var probe = (entry + 1) & mask
         while index[probe] != 0 {
-            let home = home(of: ring[Int(index[probe]) - 1])
             // It may move back if its home does not lie between the hole and itself.
-            if (probe - home) & mask >= (probe - hole) & mask {
+            if (probe - home(of: key(at: probe))) & mask >= (probe - hole) & mask {
                 index[hole] = index[probe]
                 hole = probe
             }
             probe = (probe + 1) & mask
         }
         index[hole] = 0
-        count -= 1
     }
 }

@@ -1,0 +1,114 @@
+import LociBase
+import LociModel
+import Synchronization
+
+/// Snapshots: all pages as they are at one moment, while writes go on.
+extension PartitionStore {
+    /// - Parameters:
+    ///   - onCut: Called once later writes cannot get into the copy.
+    /// - Returns: Bytes of the copy. After an error nothing is left of it.
+    func copy(
+        to path: String, state: Bytes, onCut: () -> Void
+    ) throws(StorageError) -> UInt64 {
+        try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+            precondition(maintenance.copy == nil, "one snapshot at a time")
+            let writer = try CopyFile(creating: path, state: state, in: place)
+            let listed = known.withLock { known in
+                known.segments.filter { !known.dropped.contains($0.space) }
+            }
+            maintenance.copy = PageCopy(
+                frozen: buffer.images, segments: listed, writer: writer)
+        }
+        onCut()
+        do {
+            return try finishCopy()
+        } catch {
+            try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+                maintenance.copy = nil
+            }
+            try? place.fileSystem.remove(path)
+            throw error
+        }
+    }
+
+    private func finishCopy() throws(StorageError) -> UInt64 {
+        let segments = try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+            maintenance.copy!.segments
+        }
+        for name in segments.sorted() { try copy(name) }
+        return try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+            if let failure = maintenance.copy!.failure { throw failure }
+            let frozen = maintenance.copy!.frozen
+            for page in frozen.keys.sorted() {
+                try maintenance.copy!.writer.append(page, frozen[page]!)
+            }
+            try maintenance.copy!.writer.finish()
+            let bytes = maintenance.copy!.writer.bytes
+            maintenance.copy = nil
+            return bytes
+        }
+    }
+
+    /// Copies a segment's pages, a few at a time so that flushes get their turn.
+    private func copy(_ name: SegmentName) throws(StorageError) {
+        guard let segment = try segments.segment(name, in: place, create: false) else {
+            throw damage(PageName(name.space, name.pages.lowerBound), name, "its file is missing")
+        }
+        let layout = name.layout
+        let step = UInt64(64 * PageSum.byteCount)
+        for range in try segment.file.dataRanges(in: layout.sumsOffset..<layout.footerOffset) {
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: Int(step)) {
+                let end = min(start + step, range.upperBound)
+                let pages = segment.pages(atOffsets: start..<end)
+                try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+                    if let failure = maintenance.copy!.failure { throw failure }
+                    try copy(pages, of: segment, &maintenance)
+                    maintenance.copy!.reached = (name, pages.upperBound)
+                }
+            }
+        }
+        try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+            maintenance.copy!.reached = (name, name.pages.upperBound)
+        }
+    }
+
+    private func copy(
+        _ pages: Range<UInt64>, of segment: Segment, _ maintenance: inout Maintenance
+    ) throws(StorageError) {
+        for (number, sum) in zip(pages, try segment.sums(of: pages)) {
+            let page = PageName(segment.name.space, number)
+            guard maintenance.copy!.lacks(page, segment.name), sum.isWritten else { continue }
+            let image = try stored(page, sum, segment)
+            try maintenance.copy!.writer.append(page, image)
+        }
+    }
+
+    /// A page as its segment, or its extent, has it.
+    func stored(
+        _ page: PageName, _ sum: PageSum, _ segment: Segment
+    ) throws(StorageError) -> Bytes {
+        let image = try segment.image(of: page.number)
+        try verify(image, sum, page, segment)
+        return image
+    }
+
+    /// Copies pages that are about to be overwritten. What goes wrong ends the copy, not the flush.
+    func preserve(_ batch: [(PageName, Bytes)], _ maintenance: inout Maintenance) {
+        guard maintenance.copy != nil, maintenance.copy!.failure == nil else { return }
+        do {
+            for (page, newer) in batch {
+                let name = SegmentName(holding: page, pageBytes: newer.count)
+                guard maintenance.copy!.lacks(page, name),
+                    let segment = try segments.segment(name, in: place, create: false)
+                else { continue }
+                let sum = try segment.sum(of: page.number)
+                if sum.isWritten {
+                    try maintenance.copy!.writer.append(page, try stored(page, sum, segment))
+                }
+                maintenance.copy!.early.insert(page)
+            }
+        } catch {
+            maintenance.copy!.failure = error
+        }
+    }
+}

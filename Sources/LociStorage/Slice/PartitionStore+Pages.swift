@@ -1,0 +1,92 @@
+import LociBase
+import LociModel
+import Synchronization
+
+/// Pages: from the write buffer or their segments to readers, and from writers to the write buffer.
+extension PartitionStore {
+    /// Where a page's newest bytes are.
+    enum Whereabouts {
+        case buffered(Bytes)
+        /// In no file: it was never written, or its space is gone.
+        case nowhere
+        case segment(Segment, PageSum)
+    }
+
+    /// - Throws: What the segment's own tables meet: damage there concerns this page.
+    func locate(
+        _ page: PageName, pageBytes: Int
+    ) throws(StorageError) -> Whereabouts {
+        if let image = buffer.image(of: page) { return .buffered(image) }
+        let name = SegmentName(holding: page, pageBytes: pageBytes)
+        let (isDropped, isKnown) = known.withLock {
+            ($0.dropped.contains(page.space), $0.segments.contains(name))
+        }
+        if isDropped { return .nowhere }
+        guard let segment = try segments.segment(name, in: place, create: false) else {
+            guard isKnown else { return .nowhere }
+            throw damage(page, name, "its segment's file is missing")
+        }
+        return .segment(segment, try segment.sum(of: page.number))
+    }
+
+    /// A page's bytes for this thread alone.
+    func read(_ page: PageName, pageBytes: Int) throws(StorageError) -> Bytes {
+        switch try locate(page, pageBytes: pageBytes) {
+        case .buffered(let image): return image
+        case .nowhere: return Bytes(zeros: pageBytes)
+        case .segment(let segment, let sum):
+            let image = try segment.image(of: page.number)
+            try verify(image, sum, page, segment)
+            return image
+        }
+    }
+
+    /// Throws `damagedPage` unless the bytes are those that were written to the page last.
+    func verify(
+        _ image: Bytes, _ sum: PageSum, _ page: PageName, _ segment: Segment
+    ) throws(StorageError) {
+        if sum.isWritten ? sum.matches(image, page, in: place) : image.isZero { return }
+        counters.countDamage()
+        throw damage(
+            page, segment.name,
+            sum.isWritten
+                ? "its bytes are not those that its checksum was made of"
+                : "it has bytes although it was never written")
+    }
+
+    func damage(_ page: PageName, _ segment: SegmentName, _ what: String) -> StorageError {
+        .damagedPage(
+            PageAddress(space: page.space, partition: place.partition, page: page.number),
+            path: place.segment(segment.number, of: segment.space), what: what)
+    }
+
+    /// Writes into the page's image in the write buffer, which is read in first if need be. A page
+    /// that is damaged stays so unless all of it is written: what was in it is lost.
+    func write(
+        _ bytes: Bytes, at offset: Int, of address: PageAddress, pageBytes: Int
+    ) throws(StorageError) {
+        precondition(offset >= 0 && offset + bytes.count <= pageBytes, "a write stays in its page")
+        try checkFailure()
+        let page = PageName(address)
+        if buffer.patch(page, at: offset, with: bytes) { return }
+        if bytes.count == pageBytes { return buffer.insert(bytes.compact(), of: page) }
+        var attempt = 1
+        while true {
+            do {
+                var image = try read(page, pageBytes: pageBytes)
+                image.replace(at: offset, with: bytes)
+                return buffer.insert(image, of: page)
+            } catch {
+                if error.isDamage { return counters.countLostWrite() }
+                // A device may fail once; what fails again ends this life, and recovery reads anew.
+                if attempt == 3 { throw error }
+                attempt += 1
+            }
+        }
+    }
+
+    func drop(_ space: SpaceID) {
+        known.withLock { _ = $0.dropped.insert(space) }
+        buffer.forget(space)
+    }
+}
