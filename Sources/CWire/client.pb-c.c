@@ -952,6 +952,321 @@ void   loci__points_answer__free_unpacked
   assert(message->base.descriptor == &loci__points_answer__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   loci__residency__init
+                     (Loci__Residency         *message)
+{
+  static const Loci__Residency init_value = LOCI__RESIDENCY__INIT;
+  *message = init_value;
+}
+size_t loci__residency__get_packed_size
+                     (const Loci__Residency *message)
+{
+  assert(message->base.descriptor == &loci__residency__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__residency__pack
+                     (const Loci__Residency *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__residency__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__residency__pack_to_buffer
+                     (const Loci__Residency *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__residency__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__Residency *
+       loci__residency__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__Residency *)
+     protobuf_c_message_unpack (&loci__residency__descriptor,
+                                allocator, len, data);
+}
+void   loci__residency__free_unpacked
+                     (Loci__Residency *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__residency__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   loci__residency_answer__init
+                     (Loci__ResidencyAnswer         *message)
+{
+  static const Loci__ResidencyAnswer init_value = LOCI__RESIDENCY_ANSWER__INIT;
+  *message = init_value;
+}
+size_t loci__residency_answer__get_packed_size
+                     (const Loci__ResidencyAnswer *message)
+{
+  assert(message->base.descriptor == &loci__residency_answer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__residency_answer__pack
+                     (const Loci__ResidencyAnswer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__residency_answer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__residency_answer__pack_to_buffer
+                     (const Loci__ResidencyAnswer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__residency_answer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__ResidencyAnswer *
+       loci__residency_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__ResidencyAnswer *)
+     protobuf_c_message_unpack (&loci__residency_answer__descriptor,
+                                allocator, len, data);
+}
+void   loci__residency_answer__free_unpacked
+                     (Loci__ResidencyAnswer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__residency_answer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   loci__scrub__init
+                     (Loci__Scrub         *message)
+{
+  static const Loci__Scrub init_value = LOCI__SCRUB__INIT;
+  *message = init_value;
+}
+size_t loci__scrub__get_packed_size
+                     (const Loci__Scrub *message)
+{
+  assert(message->base.descriptor == &loci__scrub__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__scrub__pack
+                     (const Loci__Scrub *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__scrub__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__scrub__pack_to_buffer
+                     (const Loci__Scrub *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__scrub__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__Scrub *
+       loci__scrub__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__Scrub *)
+     protobuf_c_message_unpack (&loci__scrub__descriptor,
+                                allocator, len, data);
+}
+void   loci__scrub__free_unpacked
+                     (Loci__Scrub *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__scrub__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   loci__scrub_answer__init
+                     (Loci__ScrubAnswer         *message)
+{
+  static const Loci__ScrubAnswer init_value = LOCI__SCRUB_ANSWER__INIT;
+  *message = init_value;
+}
+size_t loci__scrub_answer__get_packed_size
+                     (const Loci__ScrubAnswer *message)
+{
+  assert(message->base.descriptor == &loci__scrub_answer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__scrub_answer__pack
+                     (const Loci__ScrubAnswer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__scrub_answer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__scrub_answer__pack_to_buffer
+                     (const Loci__ScrubAnswer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__scrub_answer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__ScrubAnswer *
+       loci__scrub_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__ScrubAnswer *)
+     protobuf_c_message_unpack (&loci__scrub_answer__descriptor,
+                                allocator, len, data);
+}
+void   loci__scrub_answer__free_unpacked
+                     (Loci__ScrubAnswer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__scrub_answer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   loci__create_snapshot__init
+                     (Loci__CreateSnapshot         *message)
+{
+  static const Loci__CreateSnapshot init_value = LOCI__CREATE_SNAPSHOT__INIT;
+  *message = init_value;
+}
+size_t loci__create_snapshot__get_packed_size
+                     (const Loci__CreateSnapshot *message)
+{
+  assert(message->base.descriptor == &loci__create_snapshot__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__create_snapshot__pack
+                     (const Loci__CreateSnapshot *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__create_snapshot__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__create_snapshot__pack_to_buffer
+                     (const Loci__CreateSnapshot *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__create_snapshot__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__CreateSnapshot *
+       loci__create_snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__CreateSnapshot *)
+     protobuf_c_message_unpack (&loci__create_snapshot__descriptor,
+                                allocator, len, data);
+}
+void   loci__create_snapshot__free_unpacked
+                     (Loci__CreateSnapshot *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__create_snapshot__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   loci__snapshots_answer__init
+                     (Loci__SnapshotsAnswer         *message)
+{
+  static const Loci__SnapshotsAnswer init_value = LOCI__SNAPSHOTS_ANSWER__INIT;
+  *message = init_value;
+}
+size_t loci__snapshots_answer__get_packed_size
+                     (const Loci__SnapshotsAnswer *message)
+{
+  assert(message->base.descriptor == &loci__snapshots_answer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__snapshots_answer__pack
+                     (const Loci__SnapshotsAnswer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__snapshots_answer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__snapshots_answer__pack_to_buffer
+                     (const Loci__SnapshotsAnswer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__snapshots_answer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__SnapshotsAnswer *
+       loci__snapshots_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__SnapshotsAnswer *)
+     protobuf_c_message_unpack (&loci__snapshots_answer__descriptor,
+                                allocator, len, data);
+}
+void   loci__snapshots_answer__free_unpacked
+                     (Loci__SnapshotsAnswer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__snapshots_answer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   loci__snapshot_entry__init
+                     (Loci__SnapshotEntry         *message)
+{
+  static const Loci__SnapshotEntry init_value = LOCI__SNAPSHOT_ENTRY__INIT;
+  *message = init_value;
+}
+size_t loci__snapshot_entry__get_packed_size
+                     (const Loci__SnapshotEntry *message)
+{
+  assert(message->base.descriptor == &loci__snapshot_entry__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__snapshot_entry__pack
+                     (const Loci__SnapshotEntry *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__snapshot_entry__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__snapshot_entry__pack_to_buffer
+                     (const Loci__SnapshotEntry *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__snapshot_entry__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__SnapshotEntry *
+       loci__snapshot_entry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__SnapshotEntry *)
+     protobuf_c_message_unpack (&loci__snapshot_entry__descriptor,
+                                allocator, len, data);
+}
+void   loci__snapshot_entry__free_unpacked
+                     (Loci__SnapshotEntry *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__snapshot_entry__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor loci__create_field__field_descriptors[4] =
 {
   {
@@ -1182,7 +1497,7 @@ const ProtobufCMessageDescriptor loci__drop_collection__descriptor =
   (ProtobufCMessageInit) loci__drop_collection__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__read_cells__field_descriptors[4] =
+static const ProtobufCFieldDescriptor loci__read_cells__field_descriptors[5] =
 {
   {
     "field",
@@ -1232,17 +1547,30 @@ static const ProtobufCFieldDescriptor loci__read_cells__field_descriptors[4] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "max_tier",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ReadCells, max_tier),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__read_cells__field_indices_by_name[] = {
   2,   /* field[2] = count */
   0,   /* field[0] = field */
   1,   /* field[1] = first */
   3,   /* field[3] = is_scattered */
+  4,   /* field[4] = max_tier */
 };
 static const ProtobufCIntRange loci__read_cells__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor loci__read_cells__descriptor =
 {
@@ -1252,7 +1580,7 @@ const ProtobufCMessageDescriptor loci__read_cells__descriptor =
   "Loci__ReadCells",
   "loci",
   sizeof(Loci__ReadCells),
-  4,
+  5,
   loci__read_cells__field_descriptors,
   loci__read_cells__field_indices_by_name,
   1,  loci__read_cells__number_ranges,
@@ -1400,7 +1728,7 @@ const ProtobufCMessageDescriptor loci__upsert__descriptor =
   (ProtobufCMessageInit) loci__upsert__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__query__field_descriptors[7] =
+static const ProtobufCFieldDescriptor loci__query__field_descriptors[8] =
 {
   {
     "collection",
@@ -1486,11 +1814,24 @@ static const ProtobufCFieldDescriptor loci__query__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "max_tier",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Query, max_tier),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__query__field_indices_by_name[] = {
   0,   /* field[0] = collection */
   2,   /* field[2] = is_exact */
   1,   /* field[1] = k */
+  7,   /* field[7] = max_tier */
   5,   /* field[5] = probes */
   6,   /* field[6] = text */
   3,   /* field[3] = with_payload */
@@ -1499,7 +1840,7 @@ static const unsigned loci__query__field_indices_by_name[] = {
 static const ProtobufCIntRange loci__query__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor loci__query__descriptor =
 {
@@ -1509,7 +1850,7 @@ const ProtobufCMessageDescriptor loci__query__descriptor =
   "Loci__Query",
   "loci",
   sizeof(Loci__Query),
-  7,
+  8,
   loci__query__field_descriptors,
   loci__query__field_indices_by_name,
   1,  loci__query__number_ranges,
@@ -2398,5 +2739,479 @@ const ProtobufCMessageDescriptor loci__points_answer__descriptor =
   loci__points_answer__field_indices_by_name,
   1,  loci__points_answer__number_ranges,
   (ProtobufCMessageInit) loci__points_answer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__residency__field_descriptors[3] =
+{
+  {
+    "field",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Residency, field),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partition",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Residency, partition),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "extent",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Residency, extent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__residency__field_indices_by_name[] = {
+  2,   /* field[2] = extent */
+  0,   /* field[0] = field */
+  1,   /* field[1] = partition */
+};
+static const ProtobufCIntRange loci__residency__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor loci__residency__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.Residency",
+  "Residency",
+  "Loci__Residency",
+  "loci",
+  sizeof(Loci__Residency),
+  3,
+  loci__residency__field_descriptors,
+  loci__residency__field_indices_by_name,
+  1,  loci__residency__number_ranges,
+  (ProtobufCMessageInit) loci__residency__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__residency_answer__field_descriptors[5] =
+{
+  {
+    "page_bytes",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ResidencyAnswer, page_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partition",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ResidencyAnswer, partition),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "extent",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ResidencyAnswer, extent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "has_more",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ResidencyAnswer, has_more),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "receipt",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ResidencyAnswer, receipt),
+    &loci__receipt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__residency_answer__field_indices_by_name[] = {
+  2,   /* field[2] = extent */
+  3,   /* field[3] = has_more */
+  0,   /* field[0] = page_bytes */
+  1,   /* field[1] = partition */
+  4,   /* field[4] = receipt */
+};
+static const ProtobufCIntRange loci__residency_answer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor loci__residency_answer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.ResidencyAnswer",
+  "ResidencyAnswer",
+  "Loci__ResidencyAnswer",
+  "loci",
+  sizeof(Loci__ResidencyAnswer),
+  5,
+  loci__residency_answer__field_descriptors,
+  loci__residency_answer__field_indices_by_name,
+  1,  loci__residency_answer__number_ranges,
+  (ProtobufCMessageInit) loci__residency_answer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__scrub__field_descriptors[2] =
+{
+  {
+    "bytes_per_second",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Scrub, bytes_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_question",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Scrub, is_question),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__scrub__field_indices_by_name[] = {
+  0,   /* field[0] = bytes_per_second */
+  1,   /* field[1] = is_question */
+};
+static const ProtobufCIntRange loci__scrub__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor loci__scrub__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.Scrub",
+  "Scrub",
+  "Loci__Scrub",
+  "loci",
+  sizeof(Loci__Scrub),
+  2,
+  loci__scrub__field_descriptors,
+  loci__scrub__field_indices_by_name,
+  1,  loci__scrub__number_ranges,
+  (ProtobufCMessageInit) loci__scrub__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__scrub_answer__field_descriptors[4] =
+{
+  {
+    "shards_running",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ScrubAnswer, shards_running),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pages_verified",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ScrubAnswer, pages_verified),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pages_damaged",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ScrubAnswer, pages_damaged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "receipt",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ScrubAnswer, receipt),
+    &loci__receipt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__scrub_answer__field_indices_by_name[] = {
+  2,   /* field[2] = pages_damaged */
+  1,   /* field[1] = pages_verified */
+  3,   /* field[3] = receipt */
+  0,   /* field[0] = shards_running */
+};
+static const ProtobufCIntRange loci__scrub_answer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor loci__scrub_answer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.ScrubAnswer",
+  "ScrubAnswer",
+  "Loci__ScrubAnswer",
+  "loci",
+  sizeof(Loci__ScrubAnswer),
+  4,
+  loci__scrub_answer__field_descriptors,
+  loci__scrub_answer__field_indices_by_name,
+  1,  loci__scrub_answer__number_ranges,
+  (ProtobufCMessageInit) loci__scrub_answer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__create_snapshot__field_descriptors[1] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Loci__CreateSnapshot, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__create_snapshot__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange loci__create_snapshot__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor loci__create_snapshot__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.CreateSnapshot",
+  "CreateSnapshot",
+  "Loci__CreateSnapshot",
+  "loci",
+  sizeof(Loci__CreateSnapshot),
+  1,
+  loci__create_snapshot__field_descriptors,
+  loci__create_snapshot__field_indices_by_name,
+  1,  loci__create_snapshot__number_ranges,
+  (ProtobufCMessageInit) loci__create_snapshot__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__snapshots_answer__field_descriptors[2] =
+{
+  {
+    "snapshots",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Loci__SnapshotsAnswer, n_snapshots),
+    offsetof(Loci__SnapshotsAnswer, snapshots),
+    &loci__snapshot_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "active",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Loci__SnapshotsAnswer, active),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__snapshots_answer__field_indices_by_name[] = {
+  1,   /* field[1] = active */
+  0,   /* field[0] = snapshots */
+};
+static const ProtobufCIntRange loci__snapshots_answer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor loci__snapshots_answer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.SnapshotsAnswer",
+  "SnapshotsAnswer",
+  "Loci__SnapshotsAnswer",
+  "loci",
+  sizeof(Loci__SnapshotsAnswer),
+  2,
+  loci__snapshots_answer__field_descriptors,
+  loci__snapshots_answer__field_indices_by_name,
+  1,  loci__snapshots_answer__number_ranges,
+  (ProtobufCMessageInit) loci__snapshots_answer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__snapshot_entry__field_descriptors[6] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Loci__SnapshotEntry, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__SnapshotEntry, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unix_seconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__SnapshotEntry, unix_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__SnapshotEntry, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partitions",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__SnapshotEntry, partitions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "shards",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__SnapshotEntry, shards),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__snapshot_entry__field_indices_by_name[] = {
+  3,   /* field[3] = bytes */
+  1,   /* field[1] = id */
+  0,   /* field[0] = name */
+  4,   /* field[4] = partitions */
+  5,   /* field[5] = shards */
+  2,   /* field[2] = unix_seconds */
+};
+static const ProtobufCIntRange loci__snapshot_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor loci__snapshot_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.SnapshotEntry",
+  "SnapshotEntry",
+  "Loci__SnapshotEntry",
+  "loci",
+  sizeof(Loci__SnapshotEntry),
+  6,
+  loci__snapshot_entry__field_descriptors,
+  loci__snapshot_entry__field_indices_by_name,
+  1,  loci__snapshot_entry__number_ranges,
+  (ProtobufCMessageInit) loci__snapshot_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -187,6 +187,51 @@ void   loci__shard_vitals__free_unpacked
   assert(message->base.descriptor == &loci__shard_vitals__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   loci__tier_vitals__init
+                     (Loci__TierVitals         *message)
+{
+  static const Loci__TierVitals init_value = LOCI__TIER_VITALS__INIT;
+  *message = init_value;
+}
+size_t loci__tier_vitals__get_packed_size
+                     (const Loci__TierVitals *message)
+{
+  assert(message->base.descriptor == &loci__tier_vitals__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__tier_vitals__pack
+                     (const Loci__TierVitals *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__tier_vitals__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__tier_vitals__pack_to_buffer
+                     (const Loci__TierVitals *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__tier_vitals__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__TierVitals *
+       loci__tier_vitals__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__TierVitals *)
+     protobuf_c_message_unpack (&loci__tier_vitals__descriptor,
+                                allocator, len, data);
+}
+void   loci__tier_vitals__free_unpacked
+                     (Loci__TierVitals *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__tier_vitals__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor loci__envelope__field_descriptors[12] =
 {
   {
@@ -666,7 +711,7 @@ const ProtobufCMessageDescriptor loci__tier_cost__descriptor =
   (ProtobufCMessageInit) loci__tier_cost__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__shard_vitals__field_descriptors[9] =
+static const ProtobufCFieldDescriptor loci__shard_vitals__field_descriptors[14] =
 {
   {
     "partitions",
@@ -776,22 +821,87 @@ static const ProtobufCFieldDescriptor loci__shard_vitals__field_descriptors[9] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tiers",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Loci__ShardVitals, n_tiers),
+    offsetof(Loci__ShardVitals, tiers),
+    &loci__tier_vitals__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pages_verified",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardVitals, pages_verified),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pages_damaged",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardVitals, pages_damaged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "overflow_bytes",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardVitals, overflow_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_full",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardVitals, is_full),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__shard_vitals__field_indices_by_name[] = {
   3,   /* field[3] = budget_bytes */
+  13,   /* field[13] = is_full */
   6,   /* field[6] = log_bytes */
+  12,   /* field[12] = overflow_bytes */
+  11,   /* field[11] = pages_damaged */
   5,   /* field[5] = pages_hit */
   4,   /* field[4] = pages_requested */
+  10,   /* field[10] = pages_verified */
   0,   /* field[0] = partitions */
   1,   /* field[1] = points */
   8,   /* field[8] = rejected_messages */
   7,   /* field[7] = requests_in_flight */
   2,   /* field[2] = resident_bytes */
+  9,   /* field[9] = tiers */
 };
 static const ProtobufCIntRange loci__shard_vitals__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor loci__shard_vitals__descriptor =
 {
@@ -801,14 +911,156 @@ const ProtobufCMessageDescriptor loci__shard_vitals__descriptor =
   "Loci__ShardVitals",
   "loci",
   sizeof(Loci__ShardVitals),
-  9,
+  14,
   loci__shard_vitals__field_descriptors,
   loci__shard_vitals__field_indices_by_name,
   1,  loci__shard_vitals__number_ranges,
   (ProtobufCMessageInit) loci__shard_vitals__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue loci__kind__enum_values_by_number[41] =
+static const ProtobufCFieldDescriptor loci__tier_vitals__field_descriptors[9] =
+{
+  {
+    "tier",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierVitals, tier),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resident_bytes",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierVitals, resident_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "budget_bytes",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierVitals, budget_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "requests",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierVitals, requests),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hits",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierVitals, hits),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "moved_in",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierVitals, moved_in),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "moved_out",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierVitals, moved_out),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_emulated",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierVitals, is_emulated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dirty_bytes",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__TierVitals, dirty_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__tier_vitals__field_indices_by_name[] = {
+  2,   /* field[2] = budget_bytes */
+  8,   /* field[8] = dirty_bytes */
+  4,   /* field[4] = hits */
+  7,   /* field[7] = is_emulated */
+  5,   /* field[5] = moved_in */
+  6,   /* field[6] = moved_out */
+  3,   /* field[3] = requests */
+  1,   /* field[1] = resident_bytes */
+  0,   /* field[0] = tier */
+};
+static const ProtobufCIntRange loci__tier_vitals__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor loci__tier_vitals__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.TierVitals",
+  "TierVitals",
+  "Loci__TierVitals",
+  "loci",
+  sizeof(Loci__TierVitals),
+  9,
+  loci__tier_vitals__field_descriptors,
+  loci__tier_vitals__field_indices_by_name,
+  1,  loci__tier_vitals__number_ranges,
+  (ProtobufCMessageInit) loci__tier_vitals__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue loci__kind__enum_values_by_number[50] =
 {
   { "NOTHING", "LOCI__KIND__NOTHING", 0 },
   { "CREATE_FIELD", "LOCI__KIND__CREATE_FIELD", 1 },
@@ -825,6 +1077,10 @@ static const ProtobufCEnumValue loci__kind__enum_values_by_number[41] =
   { "SCROLL", "LOCI__KIND__SCROLL", 12 },
   { "COUNT", "LOCI__KIND__COUNT", 13 },
   { "DELETE_POINTS", "LOCI__KIND__DELETE_POINTS", 14 },
+  { "RESIDENCY", "LOCI__KIND__RESIDENCY", 15 },
+  { "SCRUB", "LOCI__KIND__SCRUB", 16 },
+  { "CREATE_SNAPSHOT", "LOCI__KIND__CREATE_SNAPSHOT", 17 },
+  { "LIST_SNAPSHOTS", "LOCI__KIND__LIST_SNAPSHOTS", 18 },
   { "FAILURE", "LOCI__KIND__FAILURE", 32 },
   { "ACKNOWLEDGED", "LOCI__KIND__ACKNOWLEDGED", 33 },
   { "CATALOG_ANSWER", "LOCI__KIND__CATALOG_ANSWER", 34 },
@@ -832,6 +1088,9 @@ static const ProtobufCEnumValue loci__kind__enum_values_by_number[41] =
   { "CELLS_ANSWER", "LOCI__KIND__CELLS_ANSWER", 36 },
   { "MATCHES_ANSWER", "LOCI__KIND__MATCHES_ANSWER", 37 },
   { "POINTS_ANSWER", "LOCI__KIND__POINTS_ANSWER", 38 },
+  { "RESIDENCY_ANSWER", "LOCI__KIND__RESIDENCY_ANSWER", 39 },
+  { "SCRUB_ANSWER", "LOCI__KIND__SCRUB_ANSWER", 40 },
+  { "SNAPSHOTS_ANSWER", "LOCI__KIND__SNAPSHOTS_ANSWER", 41 },
   { "HELLO", "LOCI__KIND__HELLO", 64 },
   { "WELCOME", "LOCI__KIND__WELCOME", 65 },
   { "PING", "LOCI__KIND__PING", 66 },
@@ -851,52 +1110,63 @@ static const ProtobufCEnumValue loci__kind__enum_values_by_number[41] =
   { "FETCH", "LOCI__KIND__FETCH", 80 },
   { "SHARD_SCROLL", "LOCI__KIND__SHARD_SCROLL", 81 },
   { "SHARD_COUNT", "LOCI__KIND__SHARD_COUNT", 82 },
+  { "SHARD_RESIDENCY", "LOCI__KIND__SHARD_RESIDENCY", 83 },
+  { "SHARD_SNAPSHOT", "LOCI__KIND__SHARD_SNAPSHOT", 84 },
 };
 static const ProtobufCIntRange loci__kind__value_ranges[] = {
-{0, 0},{32, 15},{64, 22},{0, 41}
+{0, 0},{32, 19},{64, 29},{0, 50}
 };
-static const ProtobufCEnumValueIndex loci__kind__enum_values_by_name[41] =
+static const ProtobufCEnumValueIndex loci__kind__enum_values_by_name[50] =
 {
-  { "ACKNOWLEDGED", 16 },
-  { "ASK_NEWS", 35 },
-  { "CATALOG_ANSWER", 17 },
-  { "CELLS_ANSWER", 19 },
-  { "CLAIM", 29 },
-  { "CLAIMED", 30 },
+  { "ACKNOWLEDGED", 20 },
+  { "ASK_NEWS", 42 },
+  { "CATALOG_ANSWER", 21 },
+  { "CELLS_ANSWER", 23 },
+  { "CLAIM", 36 },
+  { "CLAIMED", 37 },
   { "COUNT", 13 },
   { "CREATE_COLLECTION", 3 },
   { "CREATE_FIELD", 1 },
+  { "CREATE_SNAPSHOT", 17 },
   { "DELETE_POINTS", 14 },
   { "DESCRIBE", 5 },
   { "DROP_COLLECTION", 4 },
   { "DROP_FIELD", 2 },
-  { "FAILURE", 15 },
-  { "FETCH", 38 },
-  { "HELLO", 22 },
-  { "INSTALL", 26 },
-  { "MATCHES_ANSWER", 20 },
-  { "NEWS", 36 },
+  { "FAILURE", 19 },
+  { "FETCH", 45 },
+  { "HELLO", 29 },
+  { "INSTALL", 33 },
+  { "LIST_SNAPSHOTS", 18 },
+  { "MATCHES_ANSWER", 24 },
+  { "NEWS", 43 },
   { "NOTHING", 0 },
-  { "PING", 24 },
-  { "PLANT", 34 },
-  { "POINTS_ANSWER", 21 },
-  { "PONG", 25 },
-  { "PUT", 32 },
+  { "PING", 31 },
+  { "PLANT", 41 },
+  { "POINTS_ANSWER", 25 },
+  { "PONG", 32 },
+  { "PUT", 39 },
   { "QUERY", 10 },
   { "READ_CELLS", 7 },
-  { "REMOVE", 33 },
+  { "REMOVE", 40 },
+  { "RESIDENCY", 15 },
+  { "RESIDENCY_ANSWER", 26 },
   { "RETRIEVE", 11 },
   { "SCROLL", 12 },
-  { "SETTLE", 31 },
-  { "SHARD_COUNT", 40 },
-  { "SHARD_QUERY", 37 },
-  { "SHARD_READ", 27 },
-  { "SHARD_SCROLL", 39 },
-  { "SHARD_WRITE", 28 },
+  { "SCRUB", 16 },
+  { "SCRUB_ANSWER", 27 },
+  { "SETTLE", 38 },
+  { "SHARD_COUNT", 47 },
+  { "SHARD_QUERY", 44 },
+  { "SHARD_READ", 34 },
+  { "SHARD_RESIDENCY", 48 },
+  { "SHARD_SCROLL", 46 },
+  { "SHARD_SNAPSHOT", 49 },
+  { "SHARD_WRITE", 35 },
+  { "SNAPSHOTS_ANSWER", 28 },
   { "STATUS", 6 },
-  { "STATUS_ANSWER", 18 },
+  { "STATUS_ANSWER", 22 },
   { "UPSERT", 9 },
-  { "WELCOME", 23 },
+  { "WELCOME", 30 },
   { "WRITE_CELLS", 8 },
 };
 const ProtobufCEnumDescriptor loci__kind__descriptor =
@@ -906,9 +1176,9 @@ const ProtobufCEnumDescriptor loci__kind__descriptor =
   "Kind",
   "Loci__Kind",
   "loci",
-  41,
+  50,
   loci__kind__enum_values_by_number,
-  41,
+  50,
   loci__kind__enum_values_by_name,
   3,
   loci__kind__value_ranges,

@@ -772,6 +772,96 @@ void   loci__shard_scroll__free_unpacked
   assert(message->base.descriptor == &loci__shard_scroll__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   loci__shard_residency__init
+                     (Loci__ShardResidency         *message)
+{
+  static const Loci__ShardResidency init_value = LOCI__SHARD_RESIDENCY__INIT;
+  *message = init_value;
+}
+size_t loci__shard_residency__get_packed_size
+                     (const Loci__ShardResidency *message)
+{
+  assert(message->base.descriptor == &loci__shard_residency__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__shard_residency__pack
+                     (const Loci__ShardResidency *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__shard_residency__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__shard_residency__pack_to_buffer
+                     (const Loci__ShardResidency *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__shard_residency__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__ShardResidency *
+       loci__shard_residency__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__ShardResidency *)
+     protobuf_c_message_unpack (&loci__shard_residency__descriptor,
+                                allocator, len, data);
+}
+void   loci__shard_residency__free_unpacked
+                     (Loci__ShardResidency *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__shard_residency__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   loci__shard_snapshot__init
+                     (Loci__ShardSnapshot         *message)
+{
+  static const Loci__ShardSnapshot init_value = LOCI__SHARD_SNAPSHOT__INIT;
+  *message = init_value;
+}
+size_t loci__shard_snapshot__get_packed_size
+                     (const Loci__ShardSnapshot *message)
+{
+  assert(message->base.descriptor == &loci__shard_snapshot__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__shard_snapshot__pack
+                     (const Loci__ShardSnapshot *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__shard_snapshot__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__shard_snapshot__pack_to_buffer
+                     (const Loci__ShardSnapshot *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__shard_snapshot__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__ShardSnapshot *
+       loci__shard_snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__ShardSnapshot *)
+     protobuf_c_message_unpack (&loci__shard_snapshot__descriptor,
+                                allocator, len, data);
+}
+void   loci__shard_snapshot__free_unpacked
+                     (Loci__ShardSnapshot *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__shard_snapshot__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   loci__shard_count__init
                      (Loci__ShardCount         *message)
 {
@@ -1021,7 +1111,7 @@ const ProtobufCMessageDescriptor loci__install__descriptor =
   (ProtobufCMessageInit) loci__install__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__shard_read__field_descriptors[1] =
+static const ProtobufCFieldDescriptor loci__shard_read__field_descriptors[2] =
 {
   {
     "space",
@@ -1035,14 +1125,27 @@ static const ProtobufCFieldDescriptor loci__shard_read__field_descriptors[1] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "max_tier",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardRead, max_tier),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__shard_read__field_indices_by_name[] = {
+  1,   /* field[1] = max_tier */
   0,   /* field[0] = space */
 };
 static const ProtobufCIntRange loci__shard_read__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor loci__shard_read__descriptor =
 {
@@ -1052,7 +1155,7 @@ const ProtobufCMessageDescriptor loci__shard_read__descriptor =
   "Loci__ShardRead",
   "loci",
   sizeof(Loci__ShardRead),
-  1,
+  2,
   loci__shard_read__field_descriptors,
   loci__shard_read__field_indices_by_name,
   1,  loci__shard_read__number_ranges,
@@ -1609,7 +1712,7 @@ const ProtobufCMessageDescriptor loci__news__descriptor =
   (ProtobufCMessageInit) loci__news__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__shard_query__field_descriptors[4] =
+static const ProtobufCFieldDescriptor loci__shard_query__field_descriptors[5] =
 {
   {
     "space",
@@ -1659,9 +1762,22 @@ static const ProtobufCFieldDescriptor loci__shard_query__field_descriptors[4] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "max_tier",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardQuery, max_tier),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__shard_query__field_indices_by_name[] = {
   1,   /* field[1] = k */
+  4,   /* field[4] = max_tier */
   0,   /* field[0] = space */
   2,   /* field[2] = with_payload */
   3,   /* field[3] = with_vector */
@@ -1669,7 +1785,7 @@ static const unsigned loci__shard_query__field_indices_by_name[] = {
 static const ProtobufCIntRange loci__shard_query__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor loci__shard_query__descriptor =
 {
@@ -1679,7 +1795,7 @@ const ProtobufCMessageDescriptor loci__shard_query__descriptor =
   "Loci__ShardQuery",
   "loci",
   sizeof(Loci__ShardQuery),
-  4,
+  5,
   loci__shard_query__field_descriptors,
   loci__shard_query__field_indices_by_name,
   1,  loci__shard_query__number_ranges,
@@ -1877,6 +1993,134 @@ const ProtobufCMessageDescriptor loci__shard_scroll__descriptor =
   loci__shard_scroll__field_indices_by_name,
   1,  loci__shard_scroll__number_ranges,
   (ProtobufCMessageInit) loci__shard_scroll__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__shard_residency__field_descriptors[3] =
+{
+  {
+    "space",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardResidency, space),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partition",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardResidency, partition),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "extent",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardResidency, extent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__shard_residency__field_indices_by_name[] = {
+  2,   /* field[2] = extent */
+  1,   /* field[1] = partition */
+  0,   /* field[0] = space */
+};
+static const ProtobufCIntRange loci__shard_residency__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor loci__shard_residency__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.ShardResidency",
+  "ShardResidency",
+  "Loci__ShardResidency",
+  "loci",
+  sizeof(Loci__ShardResidency),
+  3,
+  loci__shard_residency__field_descriptors,
+  loci__shard_residency__field_indices_by_name,
+  1,  loci__shard_residency__number_ranges,
+  (ProtobufCMessageInit) loci__shard_residency__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__shard_snapshot__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardSnapshot, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardSnapshot, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "step",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardSnapshot, step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__shard_snapshot__field_indices_by_name[] = {
+  1,   /* field[1] = id */
+  0,   /* field[0] = name */
+  2,   /* field[2] = step */
+};
+static const ProtobufCIntRange loci__shard_snapshot__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor loci__shard_snapshot__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.ShardSnapshot",
+  "ShardSnapshot",
+  "Loci__ShardSnapshot",
+  "loci",
+  sizeof(Loci__ShardSnapshot),
+  3,
+  loci__shard_snapshot__field_descriptors,
+  loci__shard_snapshot__field_indices_by_name,
+  1,  loci__shard_snapshot__number_ranges,
+  (ProtobufCMessageInit) loci__shard_snapshot__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor loci__shard_count__field_descriptors[1] =

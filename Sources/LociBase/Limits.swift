@@ -9,7 +9,7 @@ public enum Limits {
     /// Frames of one message. More are rejected before they are decoded.
     public static let frames = 16
     /// Memory that decoding one envelope may take. Beyond it the message is rejected.
-    public static let decodeArenaBytes = 1 << 20
+    public static let decodeArenaBytes = 3 << 20
     /// Cells named in one request. More get INVALID_ARGUMENT; the client library splits.
     public static let cellsPerRequest = 1 << 16
     /// Points in one upsert, retrieve or delete. More get INVALID_ARGUMENT.

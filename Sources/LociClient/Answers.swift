@@ -7,6 +7,9 @@ public struct Cells: Equatable, Sendable {
     public let bytes: Bytes
     public let cellBytes: Int
     public let receipt: Receipt
+    /// Positions of cells that were skipped because they lie in slower tiers than was allowed,
+    /// ascending; their bytes are zero.
+    public let skipped: [Int]
 
     public var count: Int { cellBytes == 0 ? 0 : bytes.count / cellBytes }
 
@@ -77,11 +80,13 @@ extension Outcome {
 
 extension Cells {
     init(_ message: Message) throws(LociError) {
-        guard case .cells(let answer) = message.body, message.bulk.count == 1,
+        guard case .cells(let answer) = message.body, (1...2).contains(message.bulk.count),
             message.bulk[0].count == Int(answer.cellBytes) * Int(clamping: answer.count)
         else { throw unexpected(message) }
         self.init(
-            bytes: message.bulk[0], cellBytes: Int(answer.cellBytes), receipt: answer.receipt)
+            bytes: message.bulk[0], cellBytes: Int(answer.cellBytes), receipt: answer.receipt,
+            skipped: message.bulk.count == 2
+                ? message.bulk[1].values(UInt32.self).map { Int($0) } : [])
     }
 }
 

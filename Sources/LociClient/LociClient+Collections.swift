@@ -90,27 +90,29 @@ extension LociClient {
     ///   - k: 1 to `Limits.neighbours`.
     ///   - isExact: Compare with every point instead of those near by address.
     ///   - probes: Hard locations to look at; 0 lets the coordinator choose.
+    ///   - maxTier: Postings in slower tiers are skipped: the answer is `isDegraded` then.
     /// - Throws: NOT_FOUND; INVALID_ARGUMENT. An answer that lacks a shard's part is not thrown but
     ///   flagged `isDegraded`.
     public func query(
         _ collection: String, vector: [Float], k: Int = 10, isExact: Bool = false, probes: Int = 0,
-        withPayload: Bool = true, withVector: Bool = false
+        withPayload: Bool = true, withVector: Bool = false, maxTier: Tier? = nil
     ) async throws(LociError) -> Matches {
         let body = Query(
             collection: collection, k: UInt32(clamping: k), isExact: isExact,
-            withPayload: withPayload, withVector: withVector, probes: UInt32(clamping: probes))
+            withPayload: withPayload, withVector: withVector, probes: UInt32(clamping: probes),
+            maxTier: maxTier)
         return try Matches(try await call(.query(body), bulk: [Bytes(values: vector)]))
     }
 
     /// The k passages nearest to a text; otherwise like `query(_:vector:)`.
     public func query(
         _ collection: String, text: String, k: Int = 10, isExact: Bool = false, probes: Int = 0,
-        withPayload: Bool = true, withVector: Bool = false
+        withPayload: Bool = true, withVector: Bool = false, maxTier: Tier? = nil
     ) async throws(LociError) -> Matches {
         let body = Query(
             collection: collection, k: UInt32(clamping: k), isExact: isExact,
             withPayload: withPayload, withVector: withVector, probes: UInt32(clamping: probes),
-            text: text)
+            text: text, maxTier: maxTier)
         return try Matches(try await call(.query(body)))
     }
 

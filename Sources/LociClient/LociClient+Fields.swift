@@ -38,8 +38,11 @@ extension LociClient {
 
     /// Cells `range.lowerBound` up to, not including, `range.upperBound`. Large ranges travel as
     /// several requests; each is consistent in itself.
+    /// - Parameter maxTier: Cells in slower tiers are skipped, and named in the answer.
     /// - Throws: NOT_FOUND; INVALID_ARGUMENT when a cell lies outside of the field.
-    public func read(_ field: String, range: Range<CellIndex>) async throws(LociError) -> Cells {
+    public func read(
+        _ field: String, range: Range<CellIndex>, maxTier: Tier? = nil
+    ) async throws(LociError) -> Cells {
         let cellBytes = try await cellBytes(of: field)
         let count = try Self.cellCount(range)
         let parts = Chunks.ranges(
@@ -48,20 +51,23 @@ extension LociClient {
             (
                 ReadCells(
                     field: field, first: range.lowerBound + UInt64(part.lowerBound),
-                    count: UInt64(part.count)), []
+                    count: UInt64(part.count), maxTier: maxTier), []
             )
         }
     }
 
     /// Scattered cells, answered in the order asked for; duplicates are welcome and cost little.
     /// - Throws: NOT_FOUND; INVALID_ARGUMENT when a cell lies outside of the field.
-    public func read(_ field: String, cells: [CellIndex]) async throws(LociError) -> Cells {
+    public func read(
+        _ field: String, cells: [CellIndex], maxTier: Tier? = nil
+    ) async throws(LociError) -> Cells {
         let cellBytes = try await cellBytes(of: field)
         let parts = Chunks.ranges(
             count: cells.count, itemBytes: cellBytes, itemLimit: Limits.cellsPerRequest)
         return try await read(field, parts) { part in
             (
-                ReadCells(field: field, count: UInt64(part.count), isScattered: true),
+                ReadCells(
+                    field: field, count: UInt64(part.count), isScattered: true, maxTier: maxTier),
                 [Bytes(values: Array(cells[part]))]
             )
         }
@@ -128,7 +134,10 @@ extension LociClient {
         }
         return Cells(
             bytes: Bytes.joined(answers.map(\.bytes)), cellBytes: answers.first?.cellBytes ?? 0,
-            receipt: .sum(answers.map(\.receipt)))
+            receipt: .sum(answers.map(\.receipt)),
+            skipped: zip(parts, answers).flatMap { part, answer in
+                answer.skipped.map { part.lowerBound + $0 }
+            })
     }
 
     private func write(

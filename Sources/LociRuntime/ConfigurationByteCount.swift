@@ -1,16 +1,16 @@
 /// A number of bytes as people write it: `512`, `64KiB`, `256MiB`, `2GiB`, `1TiB`.
-struct ByteCount: CustomStringConvertible {
-    let bytes: Int
+public struct ByteCount: CustomStringConvertible {
+    public let bytes: Int
 
     private static let units: [(suffix: String, shift: Int)] = [
         ("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0),
     ]
 
-    init(bytes: Int) { self.bytes = bytes }
+    public init(bytes: Int) { self.bytes = bytes }
 
     /// Nil when the text is not a whole, non-negative number with one of the units or none, or is
     /// too large.
-    init?(_ text: String) {
+    public init?(_ text: String) {
         let unit = Self.units.first { text.hasSuffix($0.suffix) }
         var digits = text.dropLast(unit?.suffix.count ?? 0)
         while digits.last == " " { digits.removeLast() }
@@ -23,7 +23,7 @@ struct ByteCount: CustomStringConvertible {
     }
 
     /// The largest unit that divides it.
-    var description: String {
+    public var description: String {
         for unit in Self.units where bytes >= 1 << unit.shift && bytes % (1 << unit.shift) == 0 {
             return "\(bytes >> unit.shift)\(unit.suffix)"
         }

@@ -28,6 +28,7 @@ private final class CoordinatorDriver {
     private let router: RouterSocket
     private let dealers: [DealerSocket]
     private let store: MetadataStore
+    private let snapshots: SnapshotFolder
     private let mailbox: Mailbox<CoordinatorEvent>
     private let stop: StopSignal
     private let writer = DispatchQueue(label: "loci.metadata")
@@ -50,6 +51,8 @@ private final class CoordinatorDriver {
         router = try RouterSocket(context, binding: configuration.coordinator)
         store = try MetadataStore(
             folder: "\(configuration.dataFolder)/coordinator", fileSystem: LinuxFileSystem())
+        snapshots = SnapshotFolder(configuration.snapshotFolder)
+        try snapshots.removeUnfinished()
         let map = PartitionMap(
             partitions: configuration.partitions, shards: configuration.shards.count)
         let (metadata, rarity) = try CoordinatorRecovery.open(
@@ -150,6 +153,30 @@ private final class CoordinatorDriver {
             }
         case .learn(let space, let learning):
             learner.async { [mailbox] in mailbox.post(.learned(space, learning.run())) }
+        case .prepareSnapshot(let place):
+            writer.async { [snapshots, mailbox] in
+                mailbox.post(
+                    .snapshotPrepared(
+                        place,
+                        Result { () throws(LociError) in try snapshots.prepare(place) }))
+            }
+        case .publishSnapshot(let manifest, let files):
+            writer.async { [snapshots, mailbox] in
+                do throws(LociError) {
+                    try snapshots.publish(manifest, files)
+                    mailbox.post(.snapshotPublished(manifest.place, nil))
+                } catch {
+                    mailbox.post(.snapshotPublished(manifest.place, error))
+                }
+            }
+        case .discardSnapshot(let place):
+            writer.async { [snapshots] in snapshots.discard(place) }
+        case .listSnapshots(let number):
+            writer.async { [snapshots, mailbox] in
+                mailbox.post(
+                    .snapshotsListed(
+                        number, Result { () throws(LociError) in try snapshots.list() }))
+            }
         }
     }
 

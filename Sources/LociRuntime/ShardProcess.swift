@@ -65,7 +65,8 @@ private final class ShardDriver {
         stop = StopSignal(waking: mailbox.wakeUp)
         let (dram, far) = Self.memory(configuration)
         pool = StoragePool(
-            store: store, memory: dram.arena, threads: configuration.ioThreads, mailbox: mailbox)
+            store: store, snapshotFolder: configuration.snapshotFolder, memory: dram.arena,
+            threads: configuration.ioThreads, mailbox: mailbox)
         node = ShardNode(
             ShardNode.Settings(
                 clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
@@ -178,6 +179,10 @@ private final class ShardDriver {
         case .checkpoint(let partition, let lsn, let state):
             pool.checkpoint(partition, lsn, state)
         case .drop(let partition, let space): pool.drop(partition, space)
+        case .survey(let request): pool.survey(request)
+        case .scrub(let bytesPerSecond): pool.scrub(bytesPerSecond: bytesPerSecond)
+        case .snapshot(let place, let partition, _, let state):
+            pool.snapshot(place, partition, state)
         case .stop(let error): fatal = error
         }
     }

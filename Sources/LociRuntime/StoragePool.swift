@@ -10,12 +10,16 @@ import Synchronization
 /// Everything of a shard that can block: page-ins, page writes, log commits, checkpoints. Work on
 /// one page, and on one partition's log, is done in the order in which it was given.
 final class StoragePool: Sendable {
-    private let store: SliceStore
+    let store: SliceStore
+    /// Where snapshots of the cluster go.
+    let snapshotFolder: String
     private let mailbox: Mailbox<ShardEvent>
     private let memory: any PageMemory
     private let pageQueues: [PageQueue]
     private let logQueues: [DispatchQueue]
     private let checkpointQueue = DispatchQueue(label: "loci.checkpoint")
+    /// Copies of partitions are made side by side: all are cut before any of them is complete.
+    let snapshotQueue = DispatchQueue(label: "loci.snapshot", attributes: .concurrent)
     private let pendingWriteBytes = Atomic(0)
     private let isFlushPlanned = Atomic(false)
     /// A page's file did not take a write: no checkpoint may count on it.
@@ -26,8 +30,10 @@ final class StoragePool: Sendable {
 
     /// - Parameter memory: Where page-ins go.
     init(
-        store: SliceStore, memory: any PageMemory, threads: Int, mailbox: Mailbox<ShardEvent>
+        store: SliceStore, snapshotFolder: String, memory: any PageMemory, threads: Int,
+        mailbox: Mailbox<ShardEvent>
     ) {
+        self.snapshotFolder = snapshotFolder
         self.store = store
         self.memory = memory
         self.mailbox = mailbox
@@ -114,7 +120,7 @@ final class StoragePool: Sendable {
     }
 
     func checkpoint(_ partition: PartitionIndex, _ lsn: LSN, _ state: PartitionState) {
-        afterWrites { [self] in
+        afterWrites(on: checkpointQueue) { [self] in
             if hasFailedWrite.load(ordering: .acquiring) { return }
             let result = Self.result { () throws(StorageError) in
                 try store.checkpoint(partition, at: lsn, snapshot: state.snapshot)
@@ -124,22 +130,25 @@ final class StoragePool: Sendable {
     }
 
     func drop(_ partition: PartitionIndex, _ space: SpaceID) {
-        afterWrites { [store] in store.drop(space: space, partition: partition) }
+        afterWrites(on: checkpointQueue) { [store] in store.drop(space: space, partition: partition) }
     }
 
     /// Runs work once every page write given so far is done.
-    private func afterWrites(_ work: @escaping @Sendable () -> Void) {
+    func afterWrites(on queue: DispatchQueue, _ work: @escaping @Sendable () -> Void) {
         let group = DispatchGroup()
-        for queue in pageQueues { queue.thread.async(group: group) {} }
-        group.notify(queue: checkpointQueue, execute: work)
+        for pages in pageQueues { pages.thread.async(group: group) {} }
+        group.notify(queue: queue, execute: work)
     }
+
+    /// Tells the node.
+    func post(_ event: ShardEvent) { mailbox.post(event) }
 
     /// Waits for everything given so far.
     func drain() {
         for queue in pageQueues.map(\.thread) + logQueues + [checkpointQueue] { queue.sync {} }
     }
 
-    private static func result<Value>(
+    static func result<Value>(
         _ body: () throws(StorageError) -> Value
     ) -> Result<Value, LociError> {
         do throws(StorageError) {

@@ -165,6 +165,12 @@ final class SimulatedShard {
                     .success(try store.checkpoint(partition, at: lsn, snapshot: state.snapshot)))
             case .drop(let partition, let space):
                 store.drop(space: space, partition: partition)
+            case .survey(let request):
+                return .surveyed(request, .success(Survey(extents: [], hasMore: false)))
+            case .scrub: return .scrubbed(ScrubProgress())
+            case .snapshot(let place, let partition, _, _):
+                let error = LociError(.failedPrecondition, "There are no snapshots here.")
+                return .snapshotDone(place, partition, .failure(error))
             case .load, .send, .stop: break
             }
             return nil
@@ -178,7 +184,10 @@ final class SimulatedShard {
         case .write(let write): .writeFailed(write.address, error)
         case .commit(let partition, _): .committed(partition, .failure(error))
         case .checkpoint(let partition, _, _): .checkpointed(partition, .failure(error))
-        case .load, .drop, .send, .stop: nil
+        case .survey(let request): .surveyed(request, .failure(error))
+        case .snapshot(let place, let partition, _, _):
+            .snapshotDone(place, partition, .failure(error))
+        case .load, .drop, .send, .stop, .scrub: nil
         }
     }
 }

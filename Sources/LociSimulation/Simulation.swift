@@ -282,6 +282,8 @@ public final class Simulation {
                 plan(
                     .learn(life: coordinatorLife, space, learning),
                     afterMicroseconds: UInt64.random(in: 5_000...50_000, using: &random))
+            case .prepareSnapshot, .publishSnapshot, .discardSnapshot, .listSnapshots:
+                fail("nobody asked for a snapshot")
             }
         }
     }

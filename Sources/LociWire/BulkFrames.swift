@@ -8,6 +8,8 @@ struct BulkFrames {
 
     init(_ frames: [Bytes]) { self.frames = frames }
 
+    var count: Int { frames.count }
+
     subscript(index: Int) -> Bytes { frames[index] }
 
     func expect(_ count: Int) throws(LociError) {
@@ -56,6 +58,18 @@ struct BulkFrames {
             throw LociError(
                 .invalidArgument, "\(bytes) bytes do not hold \(count) cells.",
                 advice: "Send the whole of every cell.")
+        }
+    }
+
+    /// Frame `index` holds at least one position, ascending.
+    func positions(_ index: Int, below count: UInt64) throws(LociError) {
+        let positions = frames[index].values(UInt32.self)
+        let isAscending = zip(positions, positions.dropFirst()).allSatisfy { $0 < $1 }
+        guard frames[index].count % 4 == 0, let last = positions.last, isAscending,
+            UInt64(last) < count
+        else {
+            throw LociError(
+                .invalidArgument, "Bulk frame \(index) does not name positions below \(count).")
         }
     }
 

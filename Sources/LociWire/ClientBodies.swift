@@ -48,12 +48,18 @@ public struct ReadCells: Equatable, Sendable {
     public var first: CellIndex
     public var count: UInt64
     public var isScattered: Bool
+    /// Cells whose pages lie in slower tiers are skipped; nil asks all tiers.
+    public var maxTier: Tier?
 
-    public init(field: String, first: CellIndex = 0, count: UInt64, isScattered: Bool = false) {
+    public init(
+        field: String, first: CellIndex = 0, count: UInt64, isScattered: Bool = false,
+        maxTier: Tier? = nil
+    ) {
         self.field = field
         self.first = first
         self.count = count
         self.isScattered = isScattered
+        self.maxTier = maxTier
     }
 }
 
@@ -96,10 +102,12 @@ public struct Query: Equatable, Sendable {
     /// Hard locations to look at; 0 lets the coordinator choose.
     public var probes: UInt32
     public var text: String
+    /// Postings whose pages lie in slower tiers are skipped; nil asks all tiers.
+    public var maxTier: Tier?
 
     public init(
         collection: String, k: UInt32, isExact: Bool = false, withPayload: Bool = true,
-        withVector: Bool = false, probes: UInt32 = 0, text: String = ""
+        withVector: Bool = false, probes: UInt32 = 0, text: String = "", maxTier: Tier? = nil
     ) {
         self.collection = collection
         self.k = k
@@ -108,6 +116,7 @@ public struct Query: Equatable, Sendable {
         self.withVector = withVector
         self.probes = probes
         self.text = text
+        self.maxTier = maxTier
     }
 }
 
@@ -210,21 +219,6 @@ public struct ShardStatus: Equatable, Sendable {
     }
 }
 
-/// Gauges and counters that a shard reports of itself.
-public struct ShardVitals: Equatable, Sendable {
-    public var partitions: UInt32 = 0
-    public var points: UInt64 = 0
-    public var residentBytes: UInt64 = 0
-    public var budgetBytes: UInt64 = 0
-    public var pagesRequested: UInt64 = 0
-    public var pagesHit: UInt64 = 0
-    public var logBytes: UInt64 = 0
-    public var requestsInFlight: UInt32 = 0
-    public var rejectedMessages: UInt64 = 0
-
-    public init() {}
-}
-
 /// What the coordinator knows of a collection's hard locations.
 public struct CollectionStatus: Equatable, Sendable {
     public var name: String
@@ -250,7 +244,8 @@ public struct CollectionStatus: Equatable, Sendable {
     }
 }
 
-/// Bulk: `[bytes]`, cells in the order asked for, duplicates included.
+/// Bulk: `[bytes]`, cells in the order asked for, duplicates included; then, if cells were skipped
+/// because of `maxTier`, `[positions: UInt32 each, ascending]`: their bytes are zero.
 public struct CellsAnswer: Equatable, Sendable {
     public var cellBytes: UInt32
     public var count: UInt64

@@ -61,7 +61,7 @@ extension ShardStatus {
     init(_ layout: Loci__ShardStatus) throws(LociError) {
         unsafe self.init(
             shard: layout.shard, isUp: layout.is_up != 0, incarnation: layout.incarnation,
-            endpoint: try String(decoded: layout.endpoint), vitals: ShardVitals(layout.vitals))
+            endpoint: try String(decoded: layout.endpoint), vitals: try ShardVitals(layout.vitals))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ShardStatus> {

@@ -51,6 +51,23 @@ extension Body {
         case .fetch(let body): unsafe (LOCI__KIND__FETCH, root(body.layout(in: arena)))
         case .shardScroll(let body): unsafe (LOCI__KIND__SHARD_SCROLL, root(body.layout(in: arena)))
         case .shardCount(let body): unsafe (LOCI__KIND__SHARD_COUNT, root(body.layout(in: arena)))
+        case .residency(let body):
+            unsafe (LOCI__KIND__RESIDENCY, root(body.layout(in: arena)))
+        case .scrub(let body):
+            unsafe (LOCI__KIND__SCRUB, root(body.layout(in: arena)))
+        case .createSnapshot(let body):
+            unsafe (LOCI__KIND__CREATE_SNAPSHOT, root(body.layout(in: arena)))
+        case .residencyAnswer(let body):
+            unsafe (LOCI__KIND__RESIDENCY_ANSWER, root(body.layout(in: arena)))
+        case .scrubAnswer(let body):
+            unsafe (LOCI__KIND__SCRUB_ANSWER, root(body.layout(in: arena)))
+        case .snapshots(let body):
+            unsafe (LOCI__KIND__SNAPSHOTS_ANSWER, root(body.layout(in: arena)))
+        case .shardResidency(let body):
+            unsafe (LOCI__KIND__SHARD_RESIDENCY, root(body.layout(in: arena)))
+        case .shardSnapshot(let body):
+            unsafe (LOCI__KIND__SHARD_SNAPSHOT, root(body.layout(in: arena)))
+        case .listSnapshots: (LOCI__KIND__LIST_SNAPSHOTS, nil)
         }
     }
 
@@ -130,6 +147,31 @@ extension Body {
             self = .shardScroll(unsafe try ShardScroll(content.unpack(loci__shard_scroll__unpack)))
         case LOCI__KIND__SHARD_COUNT:
             self = .shardCount(unsafe try ShardCount(content.unpack(loci__shard_count__unpack)))
+        case LOCI__KIND__RESIDENCY:
+            self = .residency(
+                unsafe try Residency(content.unpack(loci__residency__unpack)))
+        case LOCI__KIND__SCRUB:
+            self = .scrub(
+                unsafe try Scrub(content.unpack(loci__scrub__unpack)))
+        case LOCI__KIND__CREATE_SNAPSHOT:
+            self = .createSnapshot(
+                unsafe try CreateSnapshot(content.unpack(loci__create_snapshot__unpack)))
+        case LOCI__KIND__RESIDENCY_ANSWER:
+            self = .residencyAnswer(
+                unsafe try ResidencyAnswer(content.unpack(loci__residency_answer__unpack)))
+        case LOCI__KIND__SCRUB_ANSWER:
+            self = .scrubAnswer(
+                unsafe try ScrubAnswer(content.unpack(loci__scrub_answer__unpack)))
+        case LOCI__KIND__SNAPSHOTS_ANSWER:
+            self = .snapshots(
+                unsafe try SnapshotsAnswer(content.unpack(loci__snapshots_answer__unpack)))
+        case LOCI__KIND__SHARD_RESIDENCY:
+            self = .shardResidency(
+                unsafe try ShardResidency(content.unpack(loci__shard_residency__unpack)))
+        case LOCI__KIND__SHARD_SNAPSHOT:
+            self = .shardSnapshot(
+                unsafe try ShardSnapshot(content.unpack(loci__shard_snapshot__unpack)))
+        case LOCI__KIND__LIST_SNAPSHOTS: self = .listSnapshots
         default:
             throw LociError(
                 .invalidArgument, "This program does not know messages of kind \(kind.rawValue).",

@@ -70,14 +70,15 @@ extension ReadCells {
     init(_ layout: Loci__ReadCells) throws(LociError) {
         unsafe self.init(
             field: try String(decoded: layout.field), first: layout.first, count: layout.count,
-            isScattered: layout.is_scattered != 0)
+            isScattered: layout.is_scattered != 0,
+            maxTier: try Tier(decodedIfAny: layout.max_tier))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ReadCells> {
         unsafe arena.place(
             Loci__ReadCells(
                 base: ProtobufCMessage(), field: arena.bytes(field), first: first, count: count,
-                is_scattered: isScattered ? 1 : 0),
+                is_scattered: isScattered ? 1 : 0, max_tier: maxTier?.code ?? 0),
             loci__read_cells__init)
     }
 }
@@ -120,7 +121,8 @@ extension Query {
             collection: try String(decoded: layout.collection), k: layout.k,
             isExact: layout.is_exact != 0,
             withPayload: layout.with_payload != 0, withVector: layout.with_vector != 0,
-            probes: layout.probes, text: try String(decoded: layout.text))
+            probes: layout.probes, text: try String(decoded: layout.text),
+            maxTier: try Tier(decodedIfAny: layout.max_tier))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__Query> {
@@ -128,7 +130,8 @@ extension Query {
             Loci__Query(
                 base: ProtobufCMessage(), collection: arena.bytes(collection), k: k,
                 is_exact: isExact ? 1 : 0, with_payload: withPayload ? 1 : 0,
-                with_vector: withVector ? 1 : 0, probes: probes, text: arena.bytes(text)),
+                with_vector: withVector ? 1 : 0, probes: probes, text: arena.bytes(text),
+                max_tier: maxTier?.code ?? 0),
             loci__query__init)
     }
 }

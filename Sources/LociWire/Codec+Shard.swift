@@ -35,9 +35,9 @@ extension Welcome {
 }
 
 extension Pong {
-    init(_ layout: Loci__Pong) {
+    init(_ layout: Loci__Pong) throws(LociError) {
         unsafe self.init(
-            catalogVersion: layout.catalog_version, vitals: ShardVitals(layout.vitals))
+            catalogVersion: layout.catalog_version, vitals: try ShardVitals(layout.vitals))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__Pong> {
@@ -64,15 +64,15 @@ extension Install {
 }
 
 extension ShardRead {
-    init(_ layout: Loci__ShardRead) {
+    init(_ layout: Loci__ShardRead) throws(LociError) {
         unsafe self.init(
-            space: layout.space)
+            space: layout.space, maxTier: try Tier(decodedIfAny: layout.max_tier))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ShardRead> {
         unsafe arena.place(
             Loci__ShardRead(
-                base: ProtobufCMessage(), space: space),
+                base: ProtobufCMessage(), space: space, max_tier: maxTier?.code ?? 0),
             loci__shard_read__init)
     }
 }
@@ -211,17 +211,18 @@ extension News {
 }
 
 extension ShardQuery {
-    init(_ layout: Loci__ShardQuery) {
+    init(_ layout: Loci__ShardQuery) throws(LociError) {
         unsafe self.init(
             space: layout.space, k: layout.k, withPayload: layout.with_payload != 0,
-            withVector: layout.with_vector != 0)
+            withVector: layout.with_vector != 0,
+            maxTier: try Tier(decodedIfAny: layout.max_tier))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ShardQuery> {
         unsafe arena.place(
             Loci__ShardQuery(
                 base: ProtobufCMessage(), space: space, k: k, with_payload: withPayload ? 1 : 0,
-                with_vector: withVector ? 1 : 0),
+                with_vector: withVector ? 1 : 0, max_tier: maxTier?.code ?? 0),
             loci__shard_query__init)
     }
 }

@@ -53,6 +53,12 @@ extension Tier {
         }
         self = tier
     }
+
+    /// 0 stands for none.
+    init?(decodedIfAny code: UInt32) throws(LociError) {
+        if code == 0 { return nil }
+        try self.init(decoded: code)
+    }
 }
 
 extension TierCosts {
@@ -95,33 +101,6 @@ extension TierCost {
         skipped = unsafe layout.skipped
         bytes = unsafe layout.bytes
         waitMicroseconds = unsafe layout.wait_microseconds
-    }
-}
-
-extension ShardVitals {
-    /// One that the sender left out is all zero.
-    init(_ pointer: UnsafeMutablePointer<Loci__ShardVitals>?) {
-        self.init()
-        guard let layout = unsafe pointer?.pointee else { return }
-        partitions = unsafe layout.partitions
-        points = unsafe layout.points
-        residentBytes = unsafe layout.resident_bytes
-        budgetBytes = unsafe layout.budget_bytes
-        pagesRequested = unsafe layout.pages_requested
-        pagesHit = unsafe layout.pages_hit
-        logBytes = unsafe layout.log_bytes
-        requestsInFlight = unsafe layout.requests_in_flight
-        rejectedMessages = unsafe layout.rejected_messages
-    }
-
-    func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ShardVitals> {
-        unsafe arena.place(
-            Loci__ShardVitals(
-                base: ProtobufCMessage(), partitions: partitions, points: points,
-                resident_bytes: residentBytes, budget_bytes: budgetBytes,
-                pages_requested: pagesRequested, pages_hit: pagesHit, log_bytes: logBytes,
-                requests_in_flight: requestsInFlight, rejected_messages: rejectedMessages),
-            loci__shard_vitals__init)
     }
 }
 

@@ -58,6 +58,10 @@ public enum Body: Equatable, Sendable {
     case scroll(Scroll)
     case count(Count)
     case deletePoints(DeletePoints)
+    case residency(Residency)
+    case scrub(Scrub)
+    case createSnapshot(CreateSnapshot)
+    case listSnapshots
 
     case failure(LociError)
     case acknowledged(Acknowledged)
@@ -66,9 +70,12 @@ public enum Body: Equatable, Sendable {
     case cells(CellsAnswer)
     case matches(MatchesAnswer)
     case points(PointsAnswer)
+    case residencyAnswer(ResidencyAnswer)
+    case scrubAnswer(ScrubAnswer)
+    case snapshots(SnapshotsAnswer)
 
-    // Coordinator to shard, and its answers. Shards also answer `failure`, `acknowledged`, `cells`,
-    // `matches` and `points`.
+    // Coordinator to shard, and its answers. Shards also take `scrub` and answer `failure`,
+    // `acknowledged`, `cells`, `matches`, `points`, `residencyAnswer` and `scrubAnswer`.
     case hello(Hello)
     case welcome(Welcome)
     case ping
@@ -88,4 +95,6 @@ public enum Body: Equatable, Sendable {
     case fetch(Fetch)
     case shardScroll(ShardScroll)
     case shardCount(ShardCount)
+    case shardResidency(ShardResidency)
+    case shardSnapshot(ShardSnapshot)
 }

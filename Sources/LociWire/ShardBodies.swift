@@ -1,4 +1,5 @@
 public import LociBase
+public import LociModel
 
 // What coordinators ask and shards answer. `bulk` says what the frames beside the body hold.
 
@@ -47,7 +48,13 @@ public struct Install: Equatable, Sendable {
 /// Bulk: `[cells: UInt64 each]`, all of partitions that live here. Answer: `cells`.
 public struct ShardRead: Equatable, Sendable {
     public var space: SpaceID
-    public init(space: SpaceID) { self.space = space }
+    /// As in `ReadCells`.
+    public var maxTier: Tier?
+
+    public init(space: SpaceID, maxTier: Tier? = nil) {
+        self.space = space
+        self.maxTier = maxTier
+    }
 }
 
 /// Bulk: `[cells: UInt64 each, bytes]`, all of one partition.
@@ -179,8 +186,13 @@ public struct ShardQuery: Equatable, Sendable {
     public var k: UInt32
     public var withPayload: Bool
     public var withVector: Bool
+    /// As in `Query`.
+    public var maxTier: Tier?
 
-    public init(space: SpaceID, k: UInt32, withPayload: Bool, withVector: Bool) {
+    public init(
+        space: SpaceID, k: UInt32, withPayload: Bool, withVector: Bool, maxTier: Tier? = nil
+    ) {
+        self.maxTier = maxTier
         self.space = space
         self.k = k
         self.withPayload = withPayload

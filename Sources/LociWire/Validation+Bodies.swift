@@ -95,13 +95,14 @@ extension Scroll {
 
 extension CellsAnswer {
     func validate(_ frames: BulkFrames) throws(LociError) {
-        try frames.expect(1)
+        try frames.expect(frames.count == 2 ? 2 : 1)
         let (bytes, overflow) = count.multipliedReportingOverflow(by: UInt64(cellBytes))
         guard !overflow, bytes == UInt64(frames[0].count) else {
             throw LociError(
                 .invalidArgument,
                 "\(frames[0].count) bytes are not \(count) cells of \(cellBytes) bytes.")
         }
+        if frames.count == 2 { try frames.positions(1, below: count) }
     }
 }
 

@@ -21,10 +21,14 @@ extension Message {
         case .scroll(let body): try body.validate(frames)
         case .count(let body): try validate(name: body.collection, frames)
         case .deletePoints(let body): try validate(body.collection, ids: frames)
+        case .residency(let body): try validate(name: body.field, frames)
+        case .createSnapshot(let body): try validate(name: body.name, frames)
 
         case .cells(let body): try body.validate(frames)
         case .matches(let body): try body.validate(frames)
         case .points(let body): try body.validate(frames)
+        case .residencyAnswer: try frames.expect(1, multipleOf: ExtentResidency.encodedBytes)
+        case .scrubAnswer: try frames.expect(1, multipleOf: DamagedPages.encodedBytes)
         case .catalog, .install: try frames.expect(1)
 
         case .pong: try frames.expect(1)
@@ -39,9 +43,10 @@ extension Message {
         case .news: try frames.news()
         case .shardQuery(let body): try body.validate(frames)
         case .shardScroll(let body): try body.validate(frames)
+        case .shardSnapshot(let body): try validate(name: body.name, frames)
 
         case .describe, .status, .failure, .acknowledged, .statusAnswer, .hello, .welcome, .ping,
-            .askNews, .shardCount:
+            .askNews, .shardCount, .scrub, .listSnapshots, .snapshots, .shardResidency:
             try frames.expect(0)
         }
     }

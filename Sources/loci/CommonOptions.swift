@@ -42,6 +42,24 @@ struct ExplainOption: ParsableArguments {
     var explain = false
 }
 
+/// The slowest tier that an answer may come from.
+struct TierOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Skip what lies in slower tiers: \(names).", valueName: "tier"),
+        transform: Self.tier)
+    var maxTier: Tier?
+
+    private static let names = Tier.allCases.map(\.name).joined(separator: " ")
+
+    private static func tier(_ name: String) throws -> Tier {
+        guard let tier = Tier(named: name) else {
+            throw ValidationError("'\(name)' is not a tier. Choose one of: \(names).")
+        }
+        return tier
+    }
+}
+
 /// A span of time as people write it: `500ms`, `10s`, `2m`, or seconds without a unit.
 struct TimeSpan: ExpressibleByArgument, CustomStringConvertible {
     let duration: Duration

@@ -9,14 +9,17 @@ struct Loci: AsyncParsableCommand {
         commandName: "loci",
         abstract: "Reads, writes and queries a Loci cluster.",
         discussion: """
-            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a partial answer (a shard is missing).
+            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a partial answer (a shard is
+            missing, or --max-tier left something out).
             The coordinator is named with --coordinator or the environment's LOCI_COORDINATOR.
             """,
         version: LociVersion.program,
         subcommands: [
             FieldCommand.self, CollectionCommand.self, ReadCommand.self, WriteCommand.self,
             ImportCommand.self, QueryCommand.self, RetrieveCommand.self, ScrollCommand.self,
-            CountCommand.self, DeleteCommand.self, StatusCommand.self, BenchCommand.self,
+            CountCommand.self, DeleteCommand.self, StatusCommand.self, ResidencyCommand.self,
+            ScrubCommand.self,
+            SnapshotCommand.self, BenchCommand.self,
         ])
 
     /// An answer came, but some shard's part of it is missing.

@@ -26,6 +26,7 @@ struct QueryCommand: AsyncParsableCommand {
     var exact = false
     @Option(help: "Hard locations to look at; 0 lets the coordinator choose.")
     var probes = 0
+    @OptionGroup var limit: TierOption
     @OptionGroup var explanation: ExplainOption
     @OptionGroup var common: CommonOptions
 
@@ -48,12 +49,14 @@ struct QueryCommand: AsyncParsableCommand {
         if let text {
             answers.append(
                 try await client.query(
-                    collection, text: text, k: neighbours, isExact: exact, probes: probes))
+                    collection, text: text, k: neighbours, isExact: exact, probes: probes,
+                    maxTier: limit.maxTier))
         } else {
             for row in try VectorArgument.rows(vector ?? "") {
                 answers.append(
                     try await client.query(
-                        collection, vector: row, k: neighbours, isExact: exact, probes: probes))
+                        collection, vector: row, k: neighbours, isExact: exact, probes: probes,
+                        maxTier: limit.maxTier))
             }
         }
         if common.json {

@@ -8,7 +8,9 @@ struct ReadCommand: AsyncParsableCommand {
             loci read rows 42                             one cell, in hexadecimal
             loci read rows 42:50 --out rows.bin           cells 42 to 49, as bytes in a file
             loci read rows --cells @ids.u64 --out -       scattered cells, to standard output
-            Cells that were never written are zeros.
+            loci read rows 1:100000 --max-tier ssd        without what lies on slower tiers
+            Cells that were never written are zeros. So are cells that --max-tier skipped; a note
+            says where they lie, and the exit code is 3.
             """)
 
     @Argument(help: "Name of the field.")
@@ -23,6 +25,7 @@ struct ReadCommand: AsyncParsableCommand {
     var cells: String?
     @Option(help: "Write the bytes to a file ('-': standard output) instead of printing them.")
     var out: String?
+    @OptionGroup var limit: TierOption
     @OptionGroup var explanation: ExplainOption
     @OptionGroup var common: CommonOptions
 
@@ -34,10 +37,13 @@ struct ReadCommand: AsyncParsableCommand {
         let client = try common.client()
         let output = try out.map { (path) throws(LociError) in try OutputFile(path) }
         do {
-            let receipt = try await read(selection, client, output)
+            let (receipt, skipped) = try await read(selection, client, output)
             try output?.finish()
             if explanation.explain, !common.json { receipt.printTable() }
-            if !receipt.isComplete { try Terminal.leavePartial(receipt) }
+            if skipped > 0 {
+                Terminal.note("\(Show.amount(skipped, "cell")) skipped: zeros in the output.")
+            }
+            if !receipt.isComplete || skipped > 0 { try Terminal.leavePartial(receipt) }
         } catch {
             output?.discard()
             throw error
@@ -46,7 +52,7 @@ struct ReadCommand: AsyncParsableCommand {
 
     private func read(
         _ selection: CellSelection, _ client: LociClient, _ output: OutputFile?
-    ) async throws -> Receipt {
+    ) async throws -> (receipt: Receipt, skipped: Int) {
         guard let definition = try await client.describe().field(named: field) else {
             throw LociError(
                 .notFound, "There is no field '\(field)'.",
@@ -63,19 +69,26 @@ struct ReadCommand: AsyncParsableCommand {
         let window = max(1, Self.windowBytes / definition.cellBytes)
         var receipt: Receipt?
         var report: [CellReport] = []
+        var skippedCount = 0
         for start in stride(from: 0, to: total, by: window) {
             let part = start..<min(start + window, total)
             let cells = try await read(selection, part, client)
             receipt = receipt.merged(with: cells.receipt)
+            skippedCount += cells.skipped.count
             if let output {
                 try output.write(cells.bytes)
             } else {
+                let skipped = Set(cells.skipped)
                 for (index, number) in selection.cells(part).enumerated() {
                     let hexadecimal = Show.hexadecimal(cells[index])
                     if common.json {
-                        report.append(CellReport(cell: number, bytes: hexadecimal))
+                        report.append(
+                            CellReport(
+                                cell: number, bytes: hexadecimal,
+                                isSkipped: skipped.contains(index)))
                     } else {
-                        print("\(number)  \(hexadecimal)")
+                        let mark = skipped.contains(index) ? "  skipped" : ""
+                        print("\(number)  \(hexadecimal)\(mark)")
                     }
                 }
             }
@@ -87,9 +100,10 @@ struct ReadCommand: AsyncParsableCommand {
             try Terminal.printJSON(
                 ReadReport(
                     field: field, cellBytes: definition.cellBytes, count: total,
-                    cells: output == nil ? report : nil, receipt: ReceiptReport(sum)))
+                    skipped: skippedCount, cells: output == nil ? report : nil,
+                    receipt: ReceiptReport(sum)))
         }
-        return sum
+        return (sum, skippedCount)
     }
 
     private func read(
@@ -98,9 +112,10 @@ struct ReadCommand: AsyncParsableCommand {
         switch selection {
         case .range(let range):
             let first = range.lowerBound + UInt64(part.lowerBound)
-            return try await client.read(field, range: first..<(first + UInt64(part.count)))
+            return try await client.read(
+                field, range: first..<(first + UInt64(part.count)), maxTier: limit.maxTier)
         case .scattered(let cells):
-            return try await client.read(field, cells: Array(cells[part]))
+            return try await client.read(field, cells: Array(cells[part]), maxTier: limit.maxTier)
         }
     }
 }
@@ -110,6 +125,7 @@ private struct ReadReport: Encodable {
     let field: String
     let cellBytes: Int
     let count: Int
+    let skipped: Int
     let cells: [CellReport]?
     let receipt: ReceiptReport
 }
@@ -117,6 +133,7 @@ private struct ReadReport: Encodable {
 private struct CellReport: Encodable {
     let cell: UInt64
     let bytes: String
+    let isSkipped: Bool
 }
 
 extension Receipt? {

@@ -26,29 +26,64 @@ struct StatusCommand: AsyncParsableCommand {
         }
     }
 
+    /// A table of the tiers of all shards, and what is wrong with any.
+    private func showTiers(_ status: StatusAnswer) {
+        var tiers = Table(
+            "#shard", "tier", "#resident", "#budget", "#hits", "#moved in", "#moved out", "#dirty")
+        for shard in status.shards {
+            for tier in shard.vitals.tiers {
+                let hits =
+                    tier.requests == 0
+                    ? ""
+                    : Show.decimal(100 * Double(tier.hits) / Double(tier.requests), places: 1) + "%"
+                tiers.add(
+                    "\(shard.shard)", tier.tier.name + (tier.isEmulated ? " (emulated)" : ""),
+                    Show.bytes(tier.residentBytes), Show.bytes(tier.budgetBytes), hits,
+                    Show.count(tier.movedIn), Show.count(tier.movedOut),
+                    Show.bytes(tier.dirtyBytes))
+            }
+        }
+        if status.shards.contains(where: { !$0.vitals.tiers.isEmpty }) {
+            print()
+            tiers.print()
+        }
+        for shard in status.shards {
+            let vitals = shard.vitals
+            if vitals.isFull {
+                Terminal.note("Shard \(shard.shard): the disk is full; writes are refused.")
+            }
+            if vitals.pagesDamaged > 0 {
+                Terminal.note(
+                    "Shard \(shard.shard): \(Show.amount(vitals.pagesDamaged, "page")) of "
+                        + "\(Show.count(vitals.pagesVerified)) checked damaged. `loci scrub` "
+                        + "names them.")
+            }
+            if vitals.overflowBytes > 0 {
+                Terminal.note(
+                    "Shard \(shard.shard): \(Show.bytes(vitals.overflowBytes)) of memory beyond "
+                        + "the budget.")
+            }
+        }
+    }
+
     private func show(_ status: StatusAnswer) {
         print("cluster      \(Show.identity(status.clusterID)) at \(common.coordinator)")
         print("partitions   \(status.partitions)")
         print("in flight    \(status.requestsInFlight) requests")
         print()
         var shards = Table(
-            "#shard", "state", "endpoint", "#partitions", "#points", "#resident", "#budget",
-            "#page hits", "#log", "#in flight", "#rejected")
+            "#shard", "state", "endpoint", "#partitions", "#points", "#log", "#in flight",
+            "#rejected")
         for shard in status.shards {
             let vitals = shard.vitals
-            let hits =
-                vitals.pagesRequested == 0
-                ? ""
-                : Show.decimal(
-                    100 * Double(vitals.pagesHit) / Double(vitals.pagesRequested), places: 1) + "%"
             shards.add(
                 "\(shard.shard)", shard.isUp ? "up" : "down", shard.endpoint,
                 Show.count(vitals.partitions), Show.count(vitals.points),
-                Show.bytes(vitals.residentBytes), Show.bytes(vitals.budgetBytes), hits,
                 Show.bytes(vitals.logBytes), Show.count(vitals.requestsInFlight),
                 Show.count(vitals.rejectedMessages))
         }
         shards.print()
+        showTiers(status)
         guard !status.collections.isEmpty else { return }
         print()
         var collections = Table("collection", "#points", "#locations", "#generation", "routing")
@@ -78,6 +113,35 @@ private struct StatusReport: Encodable {
         let logBytes: UInt64
         let requestsInFlight: UInt32
         let rejectedMessages: UInt64
+        let tiers: [TierStatus]
+        let pagesVerified: UInt64
+        let pagesDamaged: UInt64
+        let overflowBytes: UInt64
+        let isFull: Bool
+    }
+
+    struct TierStatus: Encodable {
+        let tier: String
+        let residentBytes: UInt64
+        let budgetBytes: UInt64
+        let requests: UInt64
+        let hits: UInt64
+        let movedIn: UInt64
+        let movedOut: UInt64
+        let isEmulated: Bool
+        let dirtyBytes: UInt64
+
+        init(_ vitals: TierVitals) {
+            tier = vitals.tier.name
+            residentBytes = vitals.residentBytes
+            budgetBytes = vitals.budgetBytes
+            requests = vitals.requests
+            hits = vitals.hits
+            movedIn = vitals.movedIn
+            movedOut = vitals.movedOut
+            isEmulated = vitals.isEmulated
+            dirtyBytes = vitals.dirtyBytes
+        }
     }
 
     struct Collection: Encodable {
@@ -111,7 +175,10 @@ private struct StatusReport: Encodable {
                 budgetBytes: $0.vitals.budgetBytes, pagesRequested: $0.vitals.pagesRequested,
                 pagesHit: $0.vitals.pagesHit, logBytes: $0.vitals.logBytes,
                 requestsInFlight: $0.vitals.requestsInFlight,
-                rejectedMessages: $0.vitals.rejectedMessages)
+                rejectedMessages: $0.vitals.rejectedMessages,
+                tiers: $0.vitals.tiers.map(TierStatus.init),
+                pagesVerified: $0.vitals.pagesVerified, pagesDamaged: $0.vitals.pagesDamaged,
+                overflowBytes: $0.vitals.overflowBytes, isFull: $0.vitals.isFull)
         }
         collections = status.collections.map {
             Collection(

@@ -31,9 +31,17 @@ enum Terminal {
 
     /// A warning, then exit code 3.
     static func leavePartial(_ receipt: Receipt) throws {
-        note(
-            "The answer is partial: \(receipt.shardsAnswered) of \(receipt.shardsAsked) shards "
-                + "answered. `loci status` shows which are down.")
+        let skipped = Tier.allCases.filter { receipt.tiers[$0].skipped > 0 }.map {
+            "\(Show.amount(receipt.tiers[$0].skipped, "page")) on \($0.name)"
+        }
+        if !skipped.isEmpty {
+            note("The answer is partial: --max-tier left out \(skipped.joined(separator: ", ")).")
+        }
+        if !receipt.isComplete || skipped.isEmpty {
+            note(
+                "The answer is partial: \(receipt.shardsAnswered) of \(receipt.shardsAsked) shards "
+                    + "answered. `loci status` shows which are down.")
+        }
         throw Loci.partial
     }
 }

@@ -126,7 +126,7 @@ import Testing
         (UInt8(1), [UInt8(0x1A), 0x01, 0x00]),
     ])
     func aSmallMessageCannotTakeMuchMemory(kind: UInt8, item: [UInt8]) {
-        let body = (0..<100_000).flatMap { _ in item }
+        let body = (0..<300_000).flatMap { _ in item }
         let frame = handmade(version: 1, kind: kind, body: body)
         #expect {
             try Message(frames: [frame])

@@ -47,7 +47,7 @@ import Testing
         }
         let status = random.statusAnswer(shards: 1, collections: 1)
         values += [random.receipt(), random.vitals(), status.shards[0], status.collections[0]]
-        values.append(random.tierCost())
+        values += [random.tierCost(), random.tierVitals(.ssd), random.snapshotEntry()] as [Any]
         #expect(values.count == fields.count - 1)
         for value in values {
             let name = String(describing: type(of: value))

@@ -8,7 +8,7 @@ struct RandomMessages {
 
     init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
-    static let kinds = 40
+    static let kinds = 49
 
     /// Small numbers, large ones, and the ends of the range, all of them often.
     mutating func number<Value: FixedWidthInteger & UnsignedInteger>() -> Value {
@@ -89,8 +89,34 @@ struct RandomMessages {
         vitals.logBytes = number()
         vitals.requestsInFlight = number()
         vitals.rejectedMessages = number()
+        vitals.tiers = Tier.allCases.filter { _ in flag() }.map { tierVitals($0) }
+        vitals.pagesVerified = number()
+        vitals.pagesDamaged = number()
+        vitals.overflowBytes = number()
+        vitals.isFull = flag()
         return vitals
     }
+
+    mutating func tierVitals(_ tier: Tier) -> TierVitals {
+        var vitals = TierVitals(tier)
+        vitals.residentBytes = number()
+        vitals.budgetBytes = number()
+        vitals.requests = number()
+        vitals.hits = number()
+        vitals.movedIn = number()
+        vitals.movedOut = number()
+        vitals.isEmulated = flag()
+        vitals.dirtyBytes = number()
+        return vitals
+    }
+
+    mutating func snapshotEntry() -> SnapshotEntry {
+        SnapshotEntry(
+            name: name(), id: number(), unixSeconds: number(), bytes: number(),
+            partitions: number(), shards: number())
+    }
+
+    mutating func tier() -> Tier? { flag() ? nil : Tier.allCases[random.below(6)] }
 
     mutating func message(kind: Int) -> Message {
         var header = Header(requestID: number(), deadlineMicroseconds: number())
@@ -99,7 +125,9 @@ struct RandomMessages {
         header.sequence = number()
         header.fence = number()
         let (body, bulk) =
-            kind < 14 ? request(kind) : kind < 21 ? answer(kind) : betweenServers(kind)
+            kind < 14
+            ? request(kind)
+            : kind < 21 ? answer(kind) : kind < 40 ? betweenServers(kind) : aboutStorage(kind)
         return Message(header, body, bulk: bulk)
     }
 
@@ -131,7 +159,8 @@ struct RandomMessages {
             return (
                 .readCells(
                     ReadCells(
-                        field: name(), first: 7, count: UInt64(n), isScattered: scattered)),
+                        field: name(), first: 7, count: UInt64(n), isScattered: scattered,
+                        maxTier: tier())),
                 scattered ? [bytes(n * 8)] : []
             )
         case 7:
@@ -156,7 +185,8 @@ struct RandomMessages {
                 .query(
                     Query(
                         collection: name(), k: UInt32(n), isExact: flag(), withPayload: flag(),
-                        withVector: flag(), probes: number(), text: text)),
+                        withVector: flag(), probes: number(), text: text,
+                        maxTier: tier())),
                 text.isEmpty ? [floats(12)] : []
             )
         case 10:
@@ -190,7 +220,10 @@ struct RandomMessages {
         case 17: return (.statusAnswer(statusAnswer(shards: n, collections: n)), [])
         case 18:
             let body = CellsAnswer(cellBytes: 9, count: UInt64(n), receipt: receipt())
-            return (.cells(body), [bytes(n * 9)])
+            let skipped = (0..<UInt32(n)).filter { _ in flag() }
+            return (
+                .cells(body), [bytes(n * 9)] + (skipped.isEmpty ? [] : [Bytes(values: skipped)])
+            )
         case 19:
             let body = MatchesAnswer(
                 count: UInt32(n), receipt: receipt(), isDegraded: flag(), isExhausted: flag())
@@ -234,7 +267,7 @@ struct RandomMessages {
         case 23: return (.ping, [])
         case 24: return (.pong(Pong(catalogVersion: number(), vitals: vitals())), [bytes(n * 24)])
         case 25: return (.install(Install(version: number())), [bytes(n)])
-        case 26: return (.shardRead(ShardRead(space: space)), [bytes(n * 8)])
+        case 26: return (.shardRead(ShardRead(space: space, maxTier: tier())), [bytes(n * 8)])
         case 27:
             return (
                 .shardWrite(ShardWrite(space: space, partition: partition)),
@@ -281,7 +314,8 @@ struct RandomMessages {
             return (
                 .shardQuery(
                     ShardQuery(
-                        space: space, k: UInt32(n), withPayload: flag(), withVector: flag())),
+                        space: space, k: UInt32(n), withPayload: flag(), withVector: flag(),
+                        maxTier: tier())),
                 [floats(6), bytes(n * 8)]
             )
         case 37:
@@ -296,6 +330,40 @@ struct RandomMessages {
                         sampleSeed: number())), []
             )
         default: return (.shardCount(ShardCount(space: space)), [])
+        }
+    }
+
+    private mutating func aboutStorage(_ kind: Int) -> (Body, [Bytes]) {
+        let n = random.below(5)
+        switch kind {
+        case 40:
+            return (.residency(Residency(field: name(), partition: number(), extent: number())), [])
+        case 41: return (.scrub(Scrub(bytesPerSecond: number(), isQuestion: flag())), [])
+        case 42: return (.createSnapshot(CreateSnapshot(name: name())), [])
+        case 43: return (.listSnapshots, [])
+        case 44:
+            let body = ResidencyAnswer(
+                pageBytes: number(), partition: number(), extent: number(), hasMore: flag(),
+                receipt: receipt())
+            return (.residencyAnswer(body), [bytes(n * 20)])
+        case 45:
+            let body = ScrubAnswer(
+                shardsRunning: number(), pagesVerified: number(), pagesDamaged: number(),
+                receipt: receipt())
+            return (.scrubAnswer(body), [bytes(n * 16)])
+        case 46:
+            let body = SnapshotsAnswer(
+                snapshots: (0..<n).map { _ in snapshotEntry() }, active: text())
+            return (.snapshots(body), [])
+        case 47:
+            return (
+                .shardResidency(
+                    ShardResidency(space: number(), partition: number(), extent: number())), []
+            )
+        default:
+            let steps = ShardSnapshot.Step.allCases
+            let body = ShardSnapshot(name: name(), id: number(), step: steps[random.below(3)])
+            return (.shardSnapshot(body), [])
         }
     }
 }

@@ -89,6 +89,32 @@ import Testing
         #expect(sentence(retrieve, [Bytes(zeros: 9)]) != "valid")
     }
 
+    @Test func skippedCellsMustBeAmongThoseAnswered() {
+        let cells = Body.cells(CellsAnswer(cellBytes: 2, count: 3, receipt: Receipt()))
+        func sentence(_ skipped: [UInt32]) -> String {
+            self.sentence(cells, [Bytes(zeros: 6), Bytes(values: skipped)])
+        }
+        #expect(sentence([0, 2]) == "valid")
+        for wrong: [UInt32] in [[], [3], [1, 1], [2, 0], [.max]] {
+            #expect(sentence(wrong) != "valid", "\(wrong)")
+        }
+        #expect(self.sentence(cells, [Bytes(zeros: 6), Bytes([0, 0, 0])]) != "valid")
+    }
+
+    @Test func extentsAndDamagedPagesSurviveTheWire() {
+        var extent = ExtentResidency(partition: 7, extent: 1 << 40)
+        extent.dram = 1
+        extent.far = 2
+        extent.ssd = 256
+        extent.hdd = 4
+        let extents = [extent, ExtentResidency(partition: 0, extent: 0)]
+        #expect(ExtentResidency.decoded(ExtentResidency.encoded(extents)) == extents)
+        let pages = [PageAddress(space: 3, partition: 9, page: .max)]
+        #expect(DamagedPages.decoded(DamagedPages.encoded(pages)) == pages)
+        #expect(ExtentResidency.decoded(Bytes(zeros: 19)).isEmpty)
+        #expect(DamagedPages.decoded(Bytes(zeros: 15)).isEmpty)
+    }
+
     @Test func answersMustHoldWhatTheyCount() {
         let cells = CellsAnswer(cellBytes: .max, count: .max, receipt: Receipt())
         #expect(sentence(.cells(cells), [Bytes()]) != "valid")

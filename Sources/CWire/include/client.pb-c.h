@@ -37,6 +37,13 @@ typedef struct Loci__CollectionStatus Loci__CollectionStatus;
 typedef struct Loci__CellsAnswer Loci__CellsAnswer;
 typedef struct Loci__MatchesAnswer Loci__MatchesAnswer;
 typedef struct Loci__PointsAnswer Loci__PointsAnswer;
+typedef struct Loci__Residency Loci__Residency;
+typedef struct Loci__ResidencyAnswer Loci__ResidencyAnswer;
+typedef struct Loci__Scrub Loci__Scrub;
+typedef struct Loci__ScrubAnswer Loci__ScrubAnswer;
+typedef struct Loci__CreateSnapshot Loci__CreateSnapshot;
+typedef struct Loci__SnapshotsAnswer Loci__SnapshotsAnswer;
+typedef struct Loci__SnapshotEntry Loci__SnapshotEntry;
 
 
 /* --- enums --- */
@@ -110,10 +117,14 @@ struct  Loci__ReadCells
   uint64_t first;
   uint64_t count;
   protobuf_c_boolean is_scattered;
+  /*
+   * Pages in slower tiers are skipped: 0 none, else the tier as in TierCost.
+   */
+  uint32_t max_tier;
 };
 #define LOCI__READ_CELLS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__read_cells__descriptor) \
-    , {0,NULL}, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0 }
 
 
 /*
@@ -161,10 +172,14 @@ struct  Loci__Query
   protobuf_c_boolean with_vector;
   uint32_t probes;
   ProtobufCBinaryData text;
+  /*
+   * As in ReadCells.
+   */
+  uint32_t max_tier;
 };
 #define LOCI__QUERY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__query__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0, 0, {0,NULL} }
+    , {0,NULL}, 0, 0, 0, 0, 0, {0,NULL}, 0 }
 
 
 /*
@@ -305,7 +320,8 @@ struct  Loci__CollectionStatus
 
 
 /*
- * Bulk: [bytes], cells in the order asked for.
+ * Bulk: [bytes], cells in the order asked for, then if cells were skipped because of `max_tier`
+ * [positions: uint32 each, ascending]; their bytes are zero.
  */
 struct  Loci__CellsAnswer
 {
@@ -351,6 +367,119 @@ struct  Loci__PointsAnswer
 #define LOCI__POINTS_ANSWER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__points_answer__descriptor) \
     , 0, NULL, 0, 0 }
+
+
+/*
+ * Where the pages of a field lie, from an extent of a partition on.
+ */
+struct  Loci__Residency
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData field;
+  uint32_t partition;
+  uint64_t extent;
+};
+#define LOCI__RESIDENCY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__residency__descriptor) \
+    , {0,NULL}, 0, 0 }
+
+
+/*
+ * Bulk: [(partition: uint32, extent: uint64, pages in dram, far, ssd, hdd: uint16 each) each],
+ * extents of 1 MiB that have pages anywhere, ascending. A page in memory counts there and in the
+ * tier that it is a copy of.
+ */
+struct  Loci__ResidencyAnswer
+{
+  ProtobufCMessage base;
+  uint32_t page_bytes;
+  /*
+   * Where to go on, if there is more.
+   */
+  uint32_t partition;
+  uint64_t extent;
+  protobuf_c_boolean has_more;
+  Loci__Receipt *receipt;
+};
+#define LOCI__RESIDENCY_ANSWER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__residency_answer__descriptor) \
+    , 0, 0, 0, 0, NULL }
+
+
+/*
+ * Reads and checks everything that is stored; or asks how far that is.
+ */
+struct  Loci__Scrub
+{
+  ProtobufCMessage base;
+  /*
+   * 0 lets the shard choose.
+   */
+  uint64_t bytes_per_second;
+  protobuf_c_boolean is_question;
+};
+#define LOCI__SCRUB__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__scrub__descriptor) \
+    , 0, 0 }
+
+
+/*
+ * Bulk: [(space: uint32, partition: uint32, page: uint64) each], damaged pages, the first of them.
+ */
+struct  Loci__ScrubAnswer
+{
+  ProtobufCMessage base;
+  uint32_t shards_running;
+  uint64_t pages_verified;
+  uint64_t pages_damaged;
+  Loci__Receipt *receipt;
+};
+#define LOCI__SCRUB_ANSWER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__scrub_answer__descriptor) \
+    , 0, 0, 0, NULL }
+
+
+/*
+ * Answered by `Acknowledged`, which counts its bytes.
+ */
+struct  Loci__CreateSnapshot
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData name;
+};
+#define LOCI__CREATE_SNAPSHOT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__create_snapshot__descriptor) \
+    , {0,NULL} }
+
+
+struct  Loci__SnapshotsAnswer
+{
+  ProtobufCMessage base;
+  size_t n_snapshots;
+  Loci__SnapshotEntry **snapshots;
+  /*
+   * Name of the one that is being made, or empty.
+   */
+  ProtobufCBinaryData active;
+};
+#define LOCI__SNAPSHOTS_ANSWER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__snapshots_answer__descriptor) \
+    , 0,NULL, {0,NULL} }
+
+
+struct  Loci__SnapshotEntry
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData name;
+  uint64_t id;
+  uint64_t unix_seconds;
+  uint64_t bytes;
+  uint32_t partitions;
+  uint32_t shards;
+};
+#define LOCI__SNAPSHOT_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__snapshot_entry__descriptor) \
+    , {0,NULL}, 0, 0, 0, 0, 0 }
 
 
 /* Loci__CreateField methods */
@@ -752,6 +881,139 @@ Loci__PointsAnswer *
 void   loci__points_answer__free_unpacked
                      (Loci__PointsAnswer *message,
                       ProtobufCAllocator *allocator);
+/* Loci__Residency methods */
+void   loci__residency__init
+                     (Loci__Residency         *message);
+size_t loci__residency__get_packed_size
+                     (const Loci__Residency   *message);
+size_t loci__residency__pack
+                     (const Loci__Residency   *message,
+                      uint8_t             *out);
+size_t loci__residency__pack_to_buffer
+                     (const Loci__Residency   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__Residency *
+       loci__residency__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__residency__free_unpacked
+                     (Loci__Residency *message,
+                      ProtobufCAllocator *allocator);
+/* Loci__ResidencyAnswer methods */
+void   loci__residency_answer__init
+                     (Loci__ResidencyAnswer         *message);
+size_t loci__residency_answer__get_packed_size
+                     (const Loci__ResidencyAnswer   *message);
+size_t loci__residency_answer__pack
+                     (const Loci__ResidencyAnswer   *message,
+                      uint8_t             *out);
+size_t loci__residency_answer__pack_to_buffer
+                     (const Loci__ResidencyAnswer   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__ResidencyAnswer *
+       loci__residency_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__residency_answer__free_unpacked
+                     (Loci__ResidencyAnswer *message,
+                      ProtobufCAllocator *allocator);
+/* Loci__Scrub methods */
+void   loci__scrub__init
+                     (Loci__Scrub         *message);
+size_t loci__scrub__get_packed_size
+                     (const Loci__Scrub   *message);
+size_t loci__scrub__pack
+                     (const Loci__Scrub   *message,
+                      uint8_t             *out);
+size_t loci__scrub__pack_to_buffer
+                     (const Loci__Scrub   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__Scrub *
+       loci__scrub__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__scrub__free_unpacked
+                     (Loci__Scrub *message,
+                      ProtobufCAllocator *allocator);
+/* Loci__ScrubAnswer methods */
+void   loci__scrub_answer__init
+                     (Loci__ScrubAnswer         *message);
+size_t loci__scrub_answer__get_packed_size
+                     (const Loci__ScrubAnswer   *message);
+size_t loci__scrub_answer__pack
+                     (const Loci__ScrubAnswer   *message,
+                      uint8_t             *out);
+size_t loci__scrub_answer__pack_to_buffer
+                     (const Loci__ScrubAnswer   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__ScrubAnswer *
+       loci__scrub_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__scrub_answer__free_unpacked
+                     (Loci__ScrubAnswer *message,
+                      ProtobufCAllocator *allocator);
+/* Loci__CreateSnapshot methods */
+void   loci__create_snapshot__init
+                     (Loci__CreateSnapshot         *message);
+size_t loci__create_snapshot__get_packed_size
+                     (const Loci__CreateSnapshot   *message);
+size_t loci__create_snapshot__pack
+                     (const Loci__CreateSnapshot   *message,
+                      uint8_t             *out);
+size_t loci__create_snapshot__pack_to_buffer
+                     (const Loci__CreateSnapshot   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__CreateSnapshot *
+       loci__create_snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__create_snapshot__free_unpacked
+                     (Loci__CreateSnapshot *message,
+                      ProtobufCAllocator *allocator);
+/* Loci__SnapshotsAnswer methods */
+void   loci__snapshots_answer__init
+                     (Loci__SnapshotsAnswer         *message);
+size_t loci__snapshots_answer__get_packed_size
+                     (const Loci__SnapshotsAnswer   *message);
+size_t loci__snapshots_answer__pack
+                     (const Loci__SnapshotsAnswer   *message,
+                      uint8_t             *out);
+size_t loci__snapshots_answer__pack_to_buffer
+                     (const Loci__SnapshotsAnswer   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__SnapshotsAnswer *
+       loci__snapshots_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__snapshots_answer__free_unpacked
+                     (Loci__SnapshotsAnswer *message,
+                      ProtobufCAllocator *allocator);
+/* Loci__SnapshotEntry methods */
+void   loci__snapshot_entry__init
+                     (Loci__SnapshotEntry         *message);
+size_t loci__snapshot_entry__get_packed_size
+                     (const Loci__SnapshotEntry   *message);
+size_t loci__snapshot_entry__pack
+                     (const Loci__SnapshotEntry   *message,
+                      uint8_t             *out);
+size_t loci__snapshot_entry__pack_to_buffer
+                     (const Loci__SnapshotEntry   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__SnapshotEntry *
+       loci__snapshot_entry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__snapshot_entry__free_unpacked
+                     (Loci__SnapshotEntry *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Loci__CreateField_Closure)
@@ -817,6 +1079,27 @@ typedef void (*Loci__MatchesAnswer_Closure)
 typedef void (*Loci__PointsAnswer_Closure)
                  (const Loci__PointsAnswer *message,
                   void *closure_data);
+typedef void (*Loci__Residency_Closure)
+                 (const Loci__Residency *message,
+                  void *closure_data);
+typedef void (*Loci__ResidencyAnswer_Closure)
+                 (const Loci__ResidencyAnswer *message,
+                  void *closure_data);
+typedef void (*Loci__Scrub_Closure)
+                 (const Loci__Scrub *message,
+                  void *closure_data);
+typedef void (*Loci__ScrubAnswer_Closure)
+                 (const Loci__ScrubAnswer *message,
+                  void *closure_data);
+typedef void (*Loci__CreateSnapshot_Closure)
+                 (const Loci__CreateSnapshot *message,
+                  void *closure_data);
+typedef void (*Loci__SnapshotsAnswer_Closure)
+                 (const Loci__SnapshotsAnswer *message,
+                  void *closure_data);
+typedef void (*Loci__SnapshotEntry_Closure)
+                 (const Loci__SnapshotEntry *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -844,6 +1127,13 @@ extern const ProtobufCMessageDescriptor loci__collection_status__descriptor;
 extern const ProtobufCMessageDescriptor loci__cells_answer__descriptor;
 extern const ProtobufCMessageDescriptor loci__matches_answer__descriptor;
 extern const ProtobufCMessageDescriptor loci__points_answer__descriptor;
+extern const ProtobufCMessageDescriptor loci__residency__descriptor;
+extern const ProtobufCMessageDescriptor loci__residency_answer__descriptor;
+extern const ProtobufCMessageDescriptor loci__scrub__descriptor;
+extern const ProtobufCMessageDescriptor loci__scrub_answer__descriptor;
+extern const ProtobufCMessageDescriptor loci__create_snapshot__descriptor;
+extern const ProtobufCMessageDescriptor loci__snapshots_answer__descriptor;
+extern const ProtobufCMessageDescriptor loci__snapshot_entry__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -19,6 +19,7 @@ typedef struct Loci__Envelope Loci__Envelope;
 typedef struct Loci__Receipt Loci__Receipt;
 typedef struct Loci__TierCost Loci__TierCost;
 typedef struct Loci__ShardVitals Loci__ShardVitals;
+typedef struct Loci__TierVitals Loci__TierVitals;
 
 
 /* --- enums --- */
@@ -42,6 +43,13 @@ typedef enum _Loci__Kind {
   LOCI__KIND__SCROLL = 12,
   LOCI__KIND__COUNT = 13,
   LOCI__KIND__DELETE_POINTS = 14,
+  LOCI__KIND__RESIDENCY = 15,
+  /*
+   * Also from coordinator to shard.
+   */
+  LOCI__KIND__SCRUB = 16,
+  LOCI__KIND__CREATE_SNAPSHOT = 17,
+  LOCI__KIND__LIST_SNAPSHOTS = 18,
   /*
    * Answers.
    */
@@ -52,6 +60,9 @@ typedef enum _Loci__Kind {
   LOCI__KIND__CELLS_ANSWER = 36,
   LOCI__KIND__MATCHES_ANSWER = 37,
   LOCI__KIND__POINTS_ANSWER = 38,
+  LOCI__KIND__RESIDENCY_ANSWER = 39,
+  LOCI__KIND__SCRUB_ANSWER = 40,
+  LOCI__KIND__SNAPSHOTS_ANSWER = 41,
   /*
    * Coordinator to shard, and answers that only shards give.
    */
@@ -73,7 +84,9 @@ typedef enum _Loci__Kind {
   LOCI__KIND__SHARD_QUERY = 79,
   LOCI__KIND__FETCH = 80,
   LOCI__KIND__SHARD_SCROLL = 81,
-  LOCI__KIND__SHARD_COUNT = 82
+  LOCI__KIND__SHARD_COUNT = 82,
+  LOCI__KIND__SHARD_RESIDENCY = 83,
+  LOCI__KIND__SHARD_SNAPSHOT = 84
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(LOCI__KIND)
 } Loci__Kind;
 
@@ -192,9 +205,61 @@ struct  Loci__ShardVitals
   uint64_t log_bytes;
   uint32_t requests_in_flight;
   uint64_t rejected_messages;
+  /*
+   * Tiers that the shard has, the fastest first; none comes twice.
+   */
+  size_t n_tiers;
+  Loci__TierVitals **tiers;
+  /*
+   * Since the shard started: pages that a scrub or a page-in has checked, and those that were
+   * damaged beyond repair.
+   */
+  uint64_t pages_verified;
+  uint64_t pages_damaged;
+  /*
+   * Memory beyond the budgets, for pages that could not wait.
+   */
+  uint64_t overflow_bytes;
+  /*
+   * The disk is full: writes are refused.
+   */
+  protobuf_c_boolean is_full;
 };
 #define LOCI__SHARD_VITALS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__shard_vitals__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0, 0, 0, 0 }
+
+
+/*
+ * Gauges and counters of one tier of a shard.
+ */
+struct  Loci__TierVitals
+{
+  ProtobufCMessage base;
+  /*
+   * As in TierCost.
+   */
+  uint32_t tier;
+  uint64_t resident_bytes;
+  uint64_t budget_bytes;
+  uint64_t requests;
+  uint64_t hits;
+  /*
+   * Pages that came from other tiers, and that left for them.
+   */
+  uint64_t moved_in;
+  uint64_t moved_out;
+  /*
+   * Not a device of its kind but something that stands in for it.
+   */
+  protobuf_c_boolean is_emulated;
+  /*
+   * Bytes that are newer here than in the tier below.
+   */
+  uint64_t dirty_bytes;
+};
+#define LOCI__TIER_VITALS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__tier_vitals__descriptor) \
     , 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
@@ -274,6 +339,25 @@ Loci__ShardVitals *
 void   loci__shard_vitals__free_unpacked
                      (Loci__ShardVitals *message,
                       ProtobufCAllocator *allocator);
+/* Loci__TierVitals methods */
+void   loci__tier_vitals__init
+                     (Loci__TierVitals         *message);
+size_t loci__tier_vitals__get_packed_size
+                     (const Loci__TierVitals   *message);
+size_t loci__tier_vitals__pack
+                     (const Loci__TierVitals   *message,
+                      uint8_t             *out);
+size_t loci__tier_vitals__pack_to_buffer
+                     (const Loci__TierVitals   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__TierVitals *
+       loci__tier_vitals__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__tier_vitals__free_unpacked
+                     (Loci__TierVitals *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Loci__Envelope_Closure)
@@ -288,6 +372,9 @@ typedef void (*Loci__TierCost_Closure)
 typedef void (*Loci__ShardVitals_Closure)
                  (const Loci__ShardVitals *message,
                   void *closure_data);
+typedef void (*Loci__TierVitals_Closure)
+                 (const Loci__TierVitals *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -299,6 +386,7 @@ extern const ProtobufCMessageDescriptor loci__envelope__descriptor;
 extern const ProtobufCMessageDescriptor loci__receipt__descriptor;
 extern const ProtobufCMessageDescriptor loci__tier_cost__descriptor;
 extern const ProtobufCMessageDescriptor loci__shard_vitals__descriptor;
+extern const ProtobufCMessageDescriptor loci__tier_vitals__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -33,6 +33,8 @@ typedef struct Loci__News Loci__News;
 typedef struct Loci__ShardQuery Loci__ShardQuery;
 typedef struct Loci__Fetch Loci__Fetch;
 typedef struct Loci__ShardScroll Loci__ShardScroll;
+typedef struct Loci__ShardResidency Loci__ShardResidency;
+typedef struct Loci__ShardSnapshot Loci__ShardSnapshot;
 typedef struct Loci__ShardCount Loci__ShardCount;
 
 
@@ -98,10 +100,14 @@ struct  Loci__ShardRead
 {
   ProtobufCMessage base;
   uint32_t space;
+  /*
+   * As in ReadCells.
+   */
+  uint32_t max_tier;
 };
 #define LOCI__SHARD_READ__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__shard_read__descriptor) \
-    , 0 }
+    , 0, 0 }
 
 
 /*
@@ -248,10 +254,14 @@ struct  Loci__ShardQuery
   uint32_t k;
   protobuf_c_boolean with_payload;
   protobuf_c_boolean with_vector;
+  /*
+   * As in ReadCells.
+   */
+  uint32_t max_tier;
 };
 #define LOCI__SHARD_QUERY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__shard_query__descriptor) \
-    , 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0 }
 
 
 /*
@@ -290,6 +300,40 @@ struct  Loci__ShardScroll
 #define LOCI__SHARD_SCROLL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__shard_scroll__descriptor) \
     , 0, 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * As Residency, for a partition that lives here. Answer: `ResidencyAnswer`.
+ */
+struct  Loci__ShardResidency
+{
+  ProtobufCMessage base;
+  uint32_t space;
+  uint32_t partition;
+  uint64_t extent;
+};
+#define LOCI__SHARD_RESIDENCY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__shard_residency__descriptor) \
+    , 0, 0, 0 }
+
+
+/*
+ * One step of a snapshot of the whole cluster.
+ */
+struct  Loci__ShardSnapshot
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData name;
+  uint64_t id;
+  /*
+   * 1 cut: acknowledged once the state of this moment is fixed. 2 finish: acknowledged once all of
+   * it is written, with its bytes. 3 abandon: not answered.
+   */
+  uint32_t step;
+};
+#define LOCI__SHARD_SNAPSHOT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__shard_snapshot__descriptor) \
+    , {0,NULL}, 0, 0 }
 
 
 struct  Loci__ShardCount
@@ -625,6 +669,44 @@ Loci__ShardScroll *
 void   loci__shard_scroll__free_unpacked
                      (Loci__ShardScroll *message,
                       ProtobufCAllocator *allocator);
+/* Loci__ShardResidency methods */
+void   loci__shard_residency__init
+                     (Loci__ShardResidency         *message);
+size_t loci__shard_residency__get_packed_size
+                     (const Loci__ShardResidency   *message);
+size_t loci__shard_residency__pack
+                     (const Loci__ShardResidency   *message,
+                      uint8_t             *out);
+size_t loci__shard_residency__pack_to_buffer
+                     (const Loci__ShardResidency   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__ShardResidency *
+       loci__shard_residency__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__shard_residency__free_unpacked
+                     (Loci__ShardResidency *message,
+                      ProtobufCAllocator *allocator);
+/* Loci__ShardSnapshot methods */
+void   loci__shard_snapshot__init
+                     (Loci__ShardSnapshot         *message);
+size_t loci__shard_snapshot__get_packed_size
+                     (const Loci__ShardSnapshot   *message);
+size_t loci__shard_snapshot__pack
+                     (const Loci__ShardSnapshot   *message,
+                      uint8_t             *out);
+size_t loci__shard_snapshot__pack_to_buffer
+                     (const Loci__ShardSnapshot   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__ShardSnapshot *
+       loci__shard_snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__shard_snapshot__free_unpacked
+                     (Loci__ShardSnapshot *message,
+                      ProtobufCAllocator *allocator);
 /* Loci__ShardCount methods */
 void   loci__shard_count__init
                      (Loci__ShardCount         *message);
@@ -697,6 +779,12 @@ typedef void (*Loci__Fetch_Closure)
 typedef void (*Loci__ShardScroll_Closure)
                  (const Loci__ShardScroll *message,
                   void *closure_data);
+typedef void (*Loci__ShardResidency_Closure)
+                 (const Loci__ShardResidency *message,
+                  void *closure_data);
+typedef void (*Loci__ShardSnapshot_Closure)
+                 (const Loci__ShardSnapshot *message,
+                  void *closure_data);
 typedef void (*Loci__ShardCount_Closure)
                  (const Loci__ShardCount *message,
                   void *closure_data);
@@ -723,6 +811,8 @@ extern const ProtobufCMessageDescriptor loci__news__descriptor;
 extern const ProtobufCMessageDescriptor loci__shard_query__descriptor;
 extern const ProtobufCMessageDescriptor loci__fetch__descriptor;
 extern const ProtobufCMessageDescriptor loci__shard_scroll__descriptor;
+extern const ProtobufCMessageDescriptor loci__shard_residency__descriptor;
+extern const ProtobufCMessageDescriptor loci__shard_snapshot__descriptor;
 extern const ProtobufCMessageDescriptor loci__shard_count__descriptor;
 
 PROTOBUF_C__END_DECLS

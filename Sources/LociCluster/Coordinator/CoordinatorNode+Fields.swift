@@ -23,11 +23,13 @@ extension CoordinatorNode {
             .read(
                 ReadOperation(
                     field: field, sources: plan.sources,
-                    parts: Array(repeating: Bytes(), count: plan.shards.count))), client, deadline)
+                    parts: Array(repeating: Bytes(), count: plan.shards.count),
+                    maxTier: read.maxTier,
+                    skipped: Array(repeating: [], count: plan.shards.count))), client, deadline)
         var operation = operations.removeValue(forKey: number)!
         for (part, shard) in plan.shards.enumerated() {
             ask(
-                shard, .shardRead(ShardRead(space: field.space)),
+                shard, .shardRead(ShardRead(space: field.space, maxTier: read.maxTier)),
                 bulk: [Bytes(values: plan.cells[part])], part: part, for: &operation,
                 into: &directives)
         }
@@ -52,14 +54,16 @@ extension CoordinatorNode {
         return Array(first..<(first + count))
     }
 
-    func takeCells(_ bytes: Bytes, _ part: Int, _ operation: inout Operation) {
+    func takeCells(_ bulk: [Bytes], _ part: Int, _ operation: inout Operation) {
         guard case .read(var read) = operation.kind else { return }
+        let bytes = bulk[0]
         let asked = read.sources.lazy.filter { $0.part == part }.map(\.index).max() ?? -1
         guard bytes.count == (asked + 1) * read.field.cellBytes else {
             operation.failure = LociError(.internal, "A shard answered other cells than asked for.")
             return
         }
         read.parts[part] = bytes
+        if bulk.count == 2 { read.skipped[part] = Set(bulk[1].values(UInt32.self).map { Int($0) }) }
         operation.kind = .read(read)
     }
 
@@ -84,7 +88,13 @@ extension CoordinatorNode {
         let cells = CellsAnswer(
             cellBytes: UInt32(cellBytes), count: UInt64(read.sources.count),
             receipt: receipt(of: operation))
-        answer(operation, .cells(cells), bulk: [bytes], into: &directives)
+        let skipped = read.sources.indices.filter {
+            read.skipped[read.sources[$0].part].contains(read.sources[$0].index)
+        }
+        answer(
+            operation, .cells(cells),
+            bulk: skipped.isEmpty ? [bytes] : [bytes, Bytes(values: skipped.map { UInt32($0) })],
+            into: &directives)
     }
 
     mutating func write(

@@ -94,6 +94,7 @@ extension CoordinatorNode {
         into directives: inout [CoordinatorDirective]
     ) {
         guard let state = collections[space] else { return }
+        if isHolding { return heldLearning.append((space, outcome)) }
         note(unroutable: outcome.isUnroutable, space, into: &directives)
         let number = begin(
             .plant(space), nil, now.advanced(milliseconds: LearningPolicy.stepMilliseconds))

@@ -30,7 +30,8 @@ extension CoordinatorNode {
     }
 
     /// Lets mutations begin whose ids are free, first come first served.
-    private mutating func admitWaiting(into directives: inout [CoordinatorDirective]) {
+    mutating func admitWaiting(into directives: inout [CoordinatorDirective]) {
+        if isHolding { return }
         var still: [UInt64] = []
         var wanted: Set<LockKey> = []
         let queue = waiting

@@ -166,6 +166,9 @@ extension CoordinatorNode {
         case .plant(let space):
             announce(
                 done.locationsVersion, space, PartitionIndex(part.part), into: &directives)
+        case .snapshot(var snapshot):
+            if snapshot.phase == .copying { snapshot.bytes += done.count }
+            operation.kind = .snapshot(snapshot)
         case .definition: sessions[Int(part.shard)].catalogVersion = done.count
         default: break
         }

@@ -75,7 +75,7 @@ extension CoordinatorNode {
         switch message.body {
         case .cells(let cells):
             operation.receipt.addWork(of: cells.receipt)
-            takeCells(message.bulk[0], part.part, &operation)
+            takeCells(message.bulk, part.part, &operation)
         case .acknowledged(let done):
             operation.receipt.addWork(of: done.receipt)
             takeAcknowledged(done, part, &operation, into: &directives)
@@ -86,6 +86,9 @@ extension CoordinatorNode {
         case .points(let points):
             operation.receipt.addWork(of: points.receipt)
             takePoints(points, message.bulk, part, &operation)
+        case .residencyAnswer(let residency):
+            takeResidency(residency, message.bulk[0], &operation)
+        case .scrubAnswer(let scrub): takeScrub(scrub, message.bulk[0], &operation)
         default:
             operation.failure =
                 operation.failure
@@ -110,6 +113,12 @@ extension CoordinatorNode {
         case .plant(let space): planted(space, operation)
         case .findMoves(let space, let partition, let found, let hasMore):
             foundMoves(space, partition, found, hasMore, operation, into: &directives)
+        case .residency(let residency): finish(residency, operation, into: &directives)
+        case .scrub(let scrub): finish(scrub, operation, into: &directives)
+        case .snapshot(let snapshot): advance(snapshot, operation, into: &directives)
+        case .listSnapshots, .held:
+            // Only its deadline ends it here.
+            fail(operation, operation.failure ?? Self.overdue, into: &directives)
         }
     }
 
@@ -156,6 +165,10 @@ extension CoordinatorNode {
         if operation.kind.readSpace != nil { endedReaders.append(operation.number) }
     }
 
+    private static let overdue = LociError(
+        .deadlineExceeded, "The answer did not come in time.",
+        advice: "Allow more time with --deadline, or ask for less.")
+
     /// Cuts off what has passed its deadline. Queries and counts answer with what they have.
     mutating func endOverdue(into directives: inout [CoordinatorDirective]) {
         let overdue = operations.values.filter { $0.deadline <= now }.map(\.number).sorted()
@@ -166,9 +179,7 @@ extension CoordinatorNode {
             }
             operation.failure =
                 operation.failure
-                ?? LociError(
-                    .deadlineExceeded, "The answer did not come in time.",
-                    advice: "Allow more time with --deadline, or ask for less.")
+                ?? Self.overdue
             operation.outstanding = 0
             operations[number] = nil
             for request in operation.requests { awaited[request] = nil }

@@ -37,7 +37,7 @@ extension CoordinatorNode {
                 .shardQuery(
                     ShardQuery(
                         space: search.definition.space, k: query.k, withPayload: query.withPayload,
-                        withVector: query.withVector)),
+                        withVector: query.withVector, maxTier: query.maxTier)),
                 bulk: [Bytes(values: search.vector), Bytes(values: pairs)], part: Int(shard),
                 for: &operation, into: &directives)
         }
@@ -128,6 +128,7 @@ extension CoordinatorNode {
 
     func takeMatches(_ matches: MatchesAnswer, _ bulk: [Bytes], _ operation: inout Operation) {
         guard case .query(var query) = operation.kind else { return }
+        if matches.isDegraded { query.hasSkipped = true }
         let ids = bulk[0].values(PointID.self)
         let versions = bulk[1].values(UInt64.self)
         let scores = bulk[2].values(Float.self)
@@ -164,7 +165,7 @@ extension CoordinatorNode {
             return ask(others, operation, into: &directives)
         }
         let best = merge(query)
-        let isDegraded = operation.failure != nil
+        let isDegraded = operation.failure != nil || query.hasSkipped
         if best.count < query.query.k, !isDegraded, query.widenings < 2, !query.query.isExact {
             // The active hard locations hold too few points: first more of them, then all.
             var operation = operation

@@ -14,6 +14,12 @@ public enum CoordinatorEvent: Sendable {
     /// The metadata with this number is durable, or could not be written.
     case persisted(UInt64, LociError?)
     case learned(SpaceID, LocationLearning.Outcome)
+    /// The folder of a snapshot is there (with the time of day in seconds since 1970), or cannot
+    /// be: ALREADY_EXISTS if there is a complete snapshot of that name.
+    case snapshotPrepared(SnapshotPlace, Result<UInt64, LociError>)
+    /// The snapshot is complete and visible, or could not be made so.
+    case snapshotPublished(SnapshotPlace, LociError?)
+    case snapshotsListed(UInt64, Result<[SnapshotManifest], LociError>)
     /// Comes every 20 to 50 ms.
     case tick
 }
@@ -28,6 +34,15 @@ public enum CoordinatorDirective: Sendable {
     case saveRarity(SpaceID, Bytes)
     /// Work for a thread that may take its time.
     case learn(SpaceID, LocationLearning)
+    /// Check that the name is free and make the snapshot's working folder.
+    case prepareSnapshot(SnapshotPlace)
+    /// Write the files and then the manifest into the working folder, durably, and give it the
+    /// snapshot's name: in one step, at the very end.
+    case publishSnapshot(SnapshotManifest, [SnapshotFile])
+    /// Remove the working folder, if there is one.
+    case discardSnapshot(SnapshotPlace)
+    /// Read the manifests of complete snapshots.
+    case listSnapshots(UInt64)
 }
 
 /// Everything a coordinator decides. A value: events in, directives out. It has no socket, file,
@@ -63,6 +78,13 @@ public struct CoordinatorNode: Sendable {
     /// Something else than the catalog has changed and is not persisted yet.
     var isMetadataUnsaved = false
     var raritySavedAt = Instant.zero
+    /// The operation that makes a snapshot, and the snapshot's name.
+    var snapshotting: UInt64?
+    var activeSnapshot: String?
+    /// New mutations wait for the point of a snapshot; those in `held`, and what was learned.
+    var isHolding = false
+    var held: [UInt64] = []
+    var heldLearning: [(SpaceID, LocationLearning.Outcome)] = []
 
     var now = Instant.zero
     private var eventStarted = Instant.zero
@@ -148,9 +170,16 @@ public struct CoordinatorNode: Sendable {
             partDone(part, .failure(error ?? unavailable(shard)), into: &directives)
         case .persisted(let number, let error): persisted(number, error, into: &directives)
         case .learned(let space, let outcome): plant(space, outcome, into: &directives)
+        case .snapshotPrepared(let place, let result):
+            snapshotPrepared(place, result, into: &directives)
+        case .snapshotPublished(let place, let error):
+            snapshotPublished(place, error, into: &directives)
+        case .snapshotsListed(let number, let result):
+            snapshotsListed(number, result, into: &directives)
         case .tick: tick(into: &directives)
         }
         releasePausing(into: &directives)
+        advanceSnapshot(into: &directives)
     }
 
     private mutating func receive(
@@ -179,29 +208,45 @@ public struct CoordinatorNode: Sendable {
         let allowed = min(
             asked == 0 ? Limits.defaultDeadlineMicroseconds : asked, Limits.deadlineMicroseconds)
         let deadline = now.advanced(microseconds: allowed)
-        switch message.body {
+        if isHolding, message.body.isMutation {
+            return hold(message.body, message.bulk, client, deadline)
+        }
+        try dispatch(message.body, message.bulk, client, deadline, into: &directives)
+    }
+
+    mutating func dispatch(
+        _ body: Body, _ bulk: [Bytes], _ client: Operation.Client, _ deadline: Instant,
+        into directives: inout [CoordinatorDirective]
+    ) throws(LociError) {
+        switch body {
         case .describe:
             reply(
                 client, .catalog(CatalogAnswer(version: metadata.catalog.version)),
                 bulk: [metadata.catalog.encoded], into: &directives)
         case .status: reply(client, .statusAnswer(status), into: &directives)
         case .createField, .dropField, .createCollection, .dropCollection:
-            try define(message.body, client, deadline, into: &directives)
+            try define(body, client, deadline, into: &directives)
         case .readCells(let read):
-            try self.read(read, message.bulk, client, deadline, into: &directives)
+            try self.read(read, bulk, client, deadline, into: &directives)
         case .writeCells(let write):
-            try self.write(write, message.bulk, client, deadline, into: &directives)
+            try self.write(write, bulk, client, deadline, into: &directives)
         case .upsert(let upsert):
-            try self.upsert(upsert, message.bulk, client, deadline, into: &directives)
+            try self.upsert(upsert, bulk, client, deadline, into: &directives)
         case .deletePoints(let deletion):
-            try delete(deletion, message.bulk, client, deadline, into: &directives)
+            try delete(deletion, bulk, client, deadline, into: &directives)
         case .query(let query):
-            try self.query(query, message.bulk, client, deadline, into: &directives)
+            try self.query(query, bulk, client, deadline, into: &directives)
         case .retrieve(let retrieve):
-            try self.retrieve(retrieve, message.bulk, client, deadline, into: &directives)
+            try self.retrieve(retrieve, bulk, client, deadline, into: &directives)
         case .scroll(let scroll):
             try self.scroll(scroll, client, deadline, into: &directives)
         case .count(let count): try self.count(count, client, deadline, into: &directives)
+        case .residency(let question):
+            try residency(question, client, deadline, into: &directives)
+        case .scrub(let scrub): self.scrub(scrub, client, deadline, into: &directives)
+        case .createSnapshot(let create):
+            try createSnapshot(create, client, deadline, into: &directives)
+        case .listSnapshots: listSnapshots(client, deadline, into: &directives)
         default:
             throw LociError(
                 .invalidArgument, "A coordinator does not answer such a message.",

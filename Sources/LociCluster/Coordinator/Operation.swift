@@ -14,7 +14,7 @@ struct Operation: Sendable {
     /// Nil for what the coordinator does of its own accord.
     let client: Client?
     let started: Instant
-    let deadline: Instant
+    var deadline: Instant
     var kind: Kind
     var outstanding = 0
     var requests: [UInt64] = []
@@ -43,6 +43,12 @@ struct Operation: Sendable {
         case sample(SampleOperation)
         case plant(SpaceID)
         case findMoves(SpaceID, PartitionIndex, found: [PointID], hasMore: Bool)
+        case residency(ResidencyOperation)
+        case scrub(ScrubOperation)
+        case snapshot(SnapshotOperation)
+        case listSnapshots
+        /// A mutation that waits for the point of a snapshot.
+        case held(Body, [Bytes])
 
         /// The collection, if it looks for points in several places, one after the other.
         var readSpace: SpaceID? {
@@ -73,6 +79,9 @@ struct ReadOperation: Sendable {
     /// For each cell asked for: which part answers it, and at which place.
     let sources: [(part: Int, index: Int)]
     var parts: [Bytes]
+    let maxTier: Tier?
+    /// Of each part, the places of cells that were skipped because of it.
+    var skipped: [Set<Int>]
 }
 
 /// An upsert, a deletion, or bringing points home: to where they belong now, in one version.
@@ -120,6 +129,8 @@ struct QueryOperation: Sendable {
     var widenings = 0
     /// No shard of the address answers: others are asked for what they have.
     var isElsewhere = false
+    /// Some shard has skipped postings because of `maxTier`.
+    var hasSkipped = false
     var matches: [FoundMatch] = []
 }
 

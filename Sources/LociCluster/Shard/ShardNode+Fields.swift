@@ -95,7 +95,7 @@ extension ShardNode {
             .cells(
                 CellsTask(
                     asker: asker, field: field, places: places, partitions: partitions.count)),
-            into: &directives)
+            slowest: read.maxTier ?? .object, into: &directives)
     }
 
     mutating func run(

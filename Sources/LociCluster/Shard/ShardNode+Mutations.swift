@@ -188,7 +188,9 @@ extension ShardNode {
     private mutating func commit(
         _ partition: PartitionIndex, into directives: inout [ShardDirective]
     ) {
-        guard workers[partition]!.inFlight.isEmpty else { return }
+        guard workers[partition]!.inFlight.isEmpty,
+            !holdForCut(partition, into: &directives)
+        else { return }
         var group = readySplits(partition, into: &directives)
         group += workers[partition]!.takeGroup()
         guard !group.isEmpty else { return }

@@ -95,7 +95,7 @@ extension ShardNode {
             .search(
                 SearchTask(
                     asker: asker, query: query, definition: definition, vector: vector,
-                    wanted: wanted)), into: &directives)
+                    wanted: wanted)), slowest: query.maxTier ?? .object, into: &directives)
     }
 
     mutating func run(
@@ -293,7 +293,8 @@ extension ShardNode {
             search.asker,
             .matches(
                 MatchesAnswer(
-                    count: UInt32(found.count), receipt: finish(task.receipt, search.asker))),
+                    count: UInt32(found.count), receipt: finish(task.receipt, search.asker),
+                    isDegraded: task.receipt.tiers.skipped > 0)),
             bulk: [
                 Bytes(values: found.map(\.id)), Bytes(values: found.map(\.record.version)),
                 Bytes(values: found.map(\.score)), payloads.lengths, payloads.blob, vectors,

@@ -74,6 +74,7 @@ extension ShardNode {
                         before: over, limit: Self.interruptedPerPong))
             }
         }
+        addStorage(to: &vitals)
         answer(
             asker, .pong(Pong(catalogVersion: catalogVersion, vitals: vitals)),
             bulk: [news.finished], into: &directives)

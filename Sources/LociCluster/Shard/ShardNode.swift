@@ -22,6 +22,16 @@ public enum ShardEvent: Sendable {
     case checkpointed(PartitionIndex, Result<UInt64, LociError>)
     /// Files of a partition failed in a way that only recovery can put right.
     case storageFailed(LociError)
+    /// How storage stands.
+    case storageReported(StorageVitals)
+    case surveyed(SurveyRequest, Result<Survey, LociError>)
+    /// A scrub goes on, or has ended.
+    case scrubbed(ScrubProgress)
+    /// What the partition's part of a snapshot holds is fixed, whatever is written from now on.
+    case snapshotCut(SnapshotPlace, PartitionIndex)
+    /// The partition's part is complete and durable, with so many bytes, or will not be. After a
+    /// failure there need not have been a cut.
+    case snapshotDone(SnapshotPlace, PartitionIndex, Result<UInt64, LociError>)
 }
 
 /// What became of a page-in.
@@ -56,6 +66,14 @@ public enum ShardDirective: Sendable {
     /// below the LSN.
     case checkpoint(PartitionIndex, LSN, PartitionState)
     case drop(PartitionIndex, SpaceID)
+    /// Say which extents lie on tiers of files.
+    case survey(SurveyRequest)
+    /// Read and check everything that is stored at this rate (0: as it suits), in the background.
+    /// It is reported by `scrubbed`, the last time with `isRunning` false.
+    case scrub(bytesPerSecond: UInt64)
+    /// Copy a partition as it is at the LSN, after all writes given so far: report the cut at once,
+    /// then the end. No write is given to the partition until the cut is reported.
+    case snapshot(SnapshotPlace, PartitionIndex, LSN, PartitionState)
     /// End the process: going on would risk data.
     case stop(LociError)
 }
@@ -107,6 +125,10 @@ public struct ShardNode: Sendable {
     var guardian = MutationGuard()
     var installs: [UInt64: PendingInstall] = [:]
     var rejectedMessages: UInt64 = 0
+    var storageVitals = StorageVitals()
+    var scrubProgress = ScrubProgress()
+    var surveys: [UInt64: Asker] = [:]
+    var snapshot: ShardSnapshotState?
     var now = Instant.zero
 
     /// - Parameter recovered: The shard's partitions with the LSN up to which they were replayed,
@@ -140,6 +162,13 @@ public struct ShardNode: Sendable {
             committed(partition, result, into: &directives)
         case .checkpointed(let partition, let result):
             checkpointed(partition, result, into: &directives)
+        case .storageReported(let vitals): storageVitals = vitals
+        case .surveyed(let request, let result): surveyed(request, result, into: &directives)
+        case .scrubbed(let progress): scrubProgress = progress
+        case .snapshotCut(let place, let partition):
+            snapshotCut(place, partition, into: &directives)
+        case .snapshotDone(let place, let partition, let result):
+            snapshotDone(place, partition, result, into: &directives)
         }
         admitWaiting(into: &directives)
     }
@@ -183,6 +212,9 @@ public struct ShardNode: Sendable {
         case .fetch(let fetch): self.fetch(fetch, message.bulk, asker, into: &directives)
         case .shardScroll(let scroll): self.scroll(scroll, asker, into: &directives)
         case .shardCount(let count): self.count(count, asker, into: &directives)
+        case .shardResidency(let question): survey(question, asker, into: &directives)
+        case .scrub(let scrub): self.scrub(scrub, asker, into: &directives)
+        case .shardSnapshot(let step): snapshot(step, asker, into: &directives)
         default: rejectedMessages += 1
         }
     }

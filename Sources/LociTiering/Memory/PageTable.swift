@@ -63,6 +63,14 @@ public struct PageTable: Sendable {
         }
     }
 
+    /// Pages of one partition of a space that are in memory, and in which tier; in no order.
+    public func resident(
+        space: SpaceID, partition: PartitionIndex
+    ) -> [(address: PageAddress, tier: Tier)] {
+        dram.addresses(space: space, partition: partition).map { ($0, .dram) }
+            + (far?.addresses(space: space, partition: partition) ?? []).map { ($0, .far) }
+    }
+
     /// The page, if it is in dram, without counting as a use.
     public func peek(_ address: PageAddress) -> Bytes? {
         dram.slot(of: address).map { dram.bytes(in: $0) }

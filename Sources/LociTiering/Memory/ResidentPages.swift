@@ -31,6 +31,12 @@ struct ResidentPages: Sendable {
 
     var count: Int { addresses.count - freeSlots.count }
 
+    /// Addresses of one partition of a space, in no order.
+    func addresses(space: SpaceID, partition: PartitionIndex) -> [PageAddress] {
+        addresses.indices.lazy.filter { self.slot(of: addresses[$0]) == Int32($0) }
+            .map { addresses[$0] }.filter { $0.space == space && $0.partition == partition }
+    }
+
     func slot(of address: PageAddress) -> Int32? { index.slot(of: address, among: addresses) }
 
     func bytes(in slot: Int32) -> Bytes { contents[Int(slot)] }
