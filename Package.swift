@@ -114,8 +114,8 @@ let package = Package(
         tests(
             "LociClusterTests",
             [
-                "LociBase", "LociModel", "LociPlacement", "LociTiering", "LociSearch", "LociWire",
-                "LociCluster",
+                "LociBase", "LociModel", "LociPlacement", "LociStorage", "LociTiering", "LociSearch",
+                "LociWire", "LociCluster",
             ]),
         tests(
             "LociProcessTests",

@@ -31,6 +31,7 @@ extension Workload {
         if case .failure(let error) = message.body {
             return failed(request, error)
         }
+        judge(receiptOf: message.body)
         switch (request.action, message.body) {
         case (.create, _): advanceCreation()
         case (.write(let written), .acknowledged):
@@ -58,6 +59,22 @@ extension Workload {
         let expected: [ErrorCode] = [.unavailable, .deadlineExceeded, .resourceExhausted]
         if !expected.contains(error.code) { violation = "unexpected error: \(error)" }
         giveUp(request)
+    }
+
+    /// Every page that was needed came from a tier, or was skipped in one, once.
+    private mutating func judge(receiptOf body: Body) {
+        let receipt: Receipt
+        switch body {
+        case .cells(let answer): receipt = answer.receipt
+        case .points(let answer): receipt = answer.receipt
+        case .matches(let answer): receipt = answer.receipt
+        case .acknowledged(let answer): receipt = answer.receipt
+        default: return
+        }
+        let accounted = receipt.tiers.pages + receipt.tiers.skipped
+        if accounted != receipt.pagesTouched {
+            violation = "a receipt counts \(receipt.pagesTouched) pages, its tiers \(accounted)"
+        }
     }
 
     private mutating func advanceCreation() {

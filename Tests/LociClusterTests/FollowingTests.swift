@@ -2,6 +2,7 @@ import LociBase
 import LociModel
 import LociPlacement
 import LociSearch
+import LociTiering
 import LociWire
 import Testing
 

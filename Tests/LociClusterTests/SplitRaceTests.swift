@@ -1,6 +1,8 @@
 import LociBase
 import LociModel
 import LociSearch
+import LociStorage
+import LociTiering
 import LociWire
 import Testing
 

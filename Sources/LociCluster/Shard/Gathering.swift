@@ -6,8 +6,8 @@ import LociTiering
 /// Vectors and payloads of points that were found, fetched in rounds.
 ///
 /// Invariants:
-/// - `payloads` and `vectors` are those of the first `done` points; the pages of those up to `asked`
-///   were asked for last.
+/// - `payloads` and `vectors` are those of the first `done` points; the pages of those up to
+///   `asked` were asked for last.
 struct Gathering: Sendable {
     let points: [FoundPoint]
     let definition: CollectionDefinition
@@ -116,8 +116,8 @@ extension ShardNode {
             .vectorPlace(of: point.record).map { ($0.address, $0.offset) }
     }
 
-    /// A payload out of pages that are held; empty if a page of it was not to be asked for. Payloads
-    /// never move, so pages cannot be out of date.
+    /// A payload out of pages that are held; empty if a page of it was not to be asked for.
+    /// Payloads never move, so pages cannot be out of date.
     private func payload(
         of point: FoundPoint, _ definition: CollectionDefinition, _ held: [PageAddress: Bytes]
     ) -> Bytes {

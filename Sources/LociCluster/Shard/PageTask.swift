@@ -6,10 +6,11 @@ import LociTiering
 /// them, lets them go and asks for the next.
 ///
 /// Invariants:
-/// - `held` pages stay valid while the task holds them, whatever the table evicts. A task that waits
-///   for room holds none.
+/// - `held` pages stay valid while the task holds them, whatever the table evicts. A task that
+///   waits for room holds none.
 /// - `missing` pages are on their way; each arrival or failure takes one off.
-/// - A page counts once in the receipt, however many rounds need it, unless it had to be read again.
+/// - A page counts once in the receipt, however many rounds need it, unless it had to be read
+///   again.
 struct PageTask: Sendable {
     var kind: Kind
     /// The slowest tier that may be asked.

@@ -3,7 +3,8 @@ import LociModel
 import LociTiering
 import LociWire
 
-/// A read of cells: page by page in rounds, each page once, so that all its cells are of one moment.
+/// A read of cells: page by page in rounds, each page once, so that all its cells are of one
+/// moment.
 struct CellsTask: Sendable {
     let asker: Asker
     let field: FieldDefinition

@@ -23,8 +23,8 @@ struct SearchTask: Sendable {
 ///
 /// Invariants:
 /// - Every candidate in `best` carries the stamp that its posting had when it was scored. If one is
-///   of a posting that has changed since, scoring starts over; a posting that has changed and has no
-///   candidate among the best is scored again by itself.
+///   of a posting that has changed since, scoring starts over; a posting that has changed and has
+///   no candidate among the best is scored again by itself.
 struct Scoring: Sendable {
     struct Candidate: Sendable {
         let match: Match

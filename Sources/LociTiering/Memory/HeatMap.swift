@@ -31,8 +31,8 @@ public struct Extent: Hashable, Comparable, Sendable {
 
 /// How often extents are used, with old uses counting less: the frequency by which pages move
 /// between tiers. A counter is the logarithm of a count: from 5 on it grows by chance, the less
-/// probably the higher it stands, as in Redis ("Using Redis as an LRU cache", LFU mode). Chance is a
-/// hash of the number of uses, so the same uses lead to the same heat. A copy costs nothing until
+/// probably the higher it stands, as in Redis ("Using Redis as an LRU cache", LFU mode). Chance is
+/// a hash of the number of uses, so the same uses lead to the same heat. A copy costs nothing until
 /// one of the two changes.
 ///
 /// Invariants:

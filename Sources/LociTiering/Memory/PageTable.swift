@@ -149,9 +149,9 @@ public struct PageTable: Sendable {
         for need in request.needs {
             if let slot = dram.slot(of: need.address) {
                 pins.append(dram.bytes(in: slot))
-            } else if let slot = far?.slot(of: need.address), request.slowest >= .far {
+            } else if let slot = far?.slot(of: need.address) {
                 pins.append(far!.bytes(in: slot))
-                absentBytes += need.frameBytes
+                if request.slowest >= .far { absentBytes += need.frameBytes }
             } else if loads[need.address] == nil {
                 absentBytes += need.frameBytes
             }
@@ -198,7 +198,8 @@ public struct PageTable: Sendable {
 
     // MARK: Page-ins
 
-    /// A page came. Returns it as it is now, and who waited for it.
+    /// A page came. Returns it as it is now, and who waited for it. One that was written to on its
+    /// way is a copy, which is beyond the budget until the caller lets go of what came.
     public mutating func arrived(
         _ address: PageAddress, _ bytes: Bytes
     ) -> (bytes: Bytes, waiters: [PageWaiter]) {
@@ -240,9 +241,9 @@ public struct PageTable: Sendable {
 
     // MARK: Writes
 
-    /// A write to a page: its copy in memory, or the one on its way, follows. Where the page is held
-    /// and there is no room for a second copy, the table forgets it, and the next who asks has it
-    /// loaded again.
+    /// A write to a page: its copy in memory, or the one on its way, follows. Where the page is
+    /// held and there is no room for a second copy, the table forgets it, and the next who asks has
+    /// it loaded again.
     public mutating func patch(_ address: PageAddress, at offset: Int, with bytes: Bytes) {
         loads[address]?.patches.append((offset, bytes))
         switch dram.patch(address, at: offset, with: bytes) {
