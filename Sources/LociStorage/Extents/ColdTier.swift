@@ -1,4 +1,4 @@
-public import LociBase
+import LociBase
 public import LociModel
 import Synchronization
 
@@ -141,7 +141,12 @@ final class ExtentStore: Sendable {
         state.withLock { $0.bytes.values.reduce(0) { $0 + $1.values.reduce(0, +) } }
     }
 
-    func add(_ byteCount: Int, of extent: ExtentAddress) {
+    /// What was found of a partition's extents.
+    func setBytes(_ found: [SpaceID: UInt64], of partition: PartitionIndex) {
+        state.withLock { $0.bytes[partition] = found }
+    }
+
+    private func add(_ byteCount: Int, of extent: ExtentAddress) {
         state.withLock {
             $0.bytes[extent.partition, default: [:]][extent.space, default: 0] +=
                 Self.allocated(byteCount)
@@ -156,7 +161,7 @@ final class ExtentStore: Sendable {
         }
     }
 
-    private static func allocated(_ byteCount: Int) -> UInt64 {
+    static func allocated(_ byteCount: Int) -> UInt64 {
         (UInt64(byteCount) + blockBytes - 1) / blockBytes * blockBytes
     }
 

@@ -9,8 +9,8 @@ public protocol ExtentBackend: Sendable {
 
     /// Makes the place this slice's own, or checks that it is.
     /// - Parameter isNew: Whether the slice has never kept anything here.
-    /// - Throws: `foreign` if it belongs to another slice; `io` with ENOENT if it is not there
-    ///   although it should be: a disk that is not mounted, for one.
+    /// - Throws: `foreign` if it belongs to another slice; `missingTier` if it is not there although
+    ///   it should be: a disk that is not mounted, for one.
     func claim(for identity: SliceIdentity, isNew: Bool) throws(StorageError)
 
     /// Durable on return, in place of an object of that name: at every instant the one or the other
@@ -19,7 +19,7 @@ public protocol ExtentBackend: Sendable {
 
     /// - Returns: nil if there is no such object. What is open stays readable when the object is
     ///   replaced or removed.
-    /// - Throws: `io` with ENOENT if the whole place is out of reach.
+    /// - Throws: `missingTier` if the whole place is out of reach.
     func open(_ name: String) throws(StorageError) -> (any ExtentObject)?
 
     /// An object that is absent is no error. Need not become durable.

@@ -68,7 +68,7 @@ public struct FolderBackend: ExtentBackend {
     private func checkPresence() throws(StorageError) {
         let path = folder + "/identity"
         guard fileSystem.exists(path) else {
-            throw .io(operation: "open", path: path, errno: ENOENT)
+            throw .missingTier(path: path)
         }
     }
 }

@@ -13,19 +13,27 @@ public enum ExtentCompression: Equatable, Sendable {
 
 /// Compresses pages one after the other with memory that is kept between them.
 @safe struct PageCompressor: ~Copyable {
-    private let context: OpaquePointer
+    /// nil if pages are not to be compressed.
+    private let context: OpaquePointer?
     private let level: Int32
 
-    init(level: Int) {
-        guard let context = unsafe ZSTD_createCCtx() else { fatalError("out of memory") }
-        unsafe self.context = context
-        self.level = Int32(clamping: level)
+    init(_ compression: ExtentCompression) {
+        switch compression {
+        case .none:
+            unsafe context = nil
+            level = 0
+        case .zstd(let level):
+            guard let context = unsafe ZSTD_createCCtx() else { fatalError("out of memory") }
+            unsafe self.context = context
+            self.level = Int32(clamping: level)
+        }
     }
 
     deinit { _ = unsafe ZSTD_freeCCtx(context) }
 
     /// - Returns: nil unless the frame is smaller than the page.
     borrowing func frame(of page: Bytes) -> Bytes? {
+        guard let context = unsafe context else { return nil }
         var count = 0
         let frame = unsafe Bytes(uninitialized: page.count) { target in
             unsafe page.withUnsafeBytes { source in
