@@ -126,7 +126,7 @@ import Testing
         #expect(victims(seed: 5) == victims(seed: 5))
     }
 
-    /// Ghosts and sketches forget: a stream of ever new pages takes no more memory than a short one.
+    /// Ghosts and sketches forget: a stream of ever new pages does not take ever more memory.
     @Test(arguments: EvictionKind.allCases)
     func memoryDoesNotGrowWithTheStream(kind: EvictionKind) {
         var policy = kind.make(capacity: 100, seed: 1)
