@@ -130,7 +130,9 @@ final class StoragePool: Sendable {
     }
 
     func drop(_ partition: PartitionIndex, _ space: SpaceID) {
-        afterWrites(on: checkpointQueue) { [store] in store.drop(space: space, partition: partition) }
+        afterWrites(on: checkpointQueue) { [store] in
+            store.drop(space: space, partition: partition)
+        }
     }
 
     /// Runs work once every page write given so far is done.

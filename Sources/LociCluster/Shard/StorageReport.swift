@@ -76,7 +76,8 @@ public struct SnapshotPlace: Hashable, Sendable {
         self.id = id
     }
 
-    /// The folder within the cluster's snapshot folder, for all partitions, while the snapshot is being made. Names of
-    /// snapshots do not begin with a dot, so it cannot pass for a complete one.
+    /// The folder within the cluster's snapshot folder, for all partitions, while the snapshot is
+    /// being made. Names of snapshots do not begin with a dot, so it cannot pass for a complete
+    /// one.
     public var workingFolder: String { ".\(name)-\(String(id, radix: 16))" }
 }
