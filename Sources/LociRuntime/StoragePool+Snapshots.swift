@@ -4,23 +4,14 @@ import LociModel
 import LociSearch
 import LociStorage
 
-/// Surveys, scrubs and snapshots.
+/// Copies of partitions for snapshots of the cluster.
 extension StoragePool {
-    func survey(_ request: SurveyRequest) {
-        post(.surveyed(request, .success(Survey(extents: [], hasMore: false))))
-    }
-
-    func scrub(bytesPerSecond: UInt64) {
-        let error = LociError(.failedPrecondition, "The store of this shard is not scrubbed.")
-        post(.scrubbed(ScrubProgress(failure: error)))
-    }
-
     /// No page is written to the partition until the cut is reported: the node sees to that.
     func snapshot(
         _ place: SnapshotPlace, _ partition: PartitionIndex, _ state: PartitionState
     ) {
         let folder = "\(snapshotFolder)/\(place.workingFolder)"
-        afterWrites(on: snapshotQueue) { [self] in
+        afterWrites(on: upkeep.snapshotQueue) { [self] in
             // The coordinator makes the folder first, and removes it when it gives up.
             guard LinuxFileSystem().exists(folder) else {
                 let error = LociError(
