@@ -36,6 +36,8 @@ private final class ShardDriver {
     private let mailbox: Mailbox<ShardEvent>
     private let stop: StopSignal
     private let pool: StoragePool
+    private let upkeep: StorageUpkeep
+    private var reportedAt = Instant.zero
     private var node: ShardNode
     private var directives: [ShardDirective] = []
     private var rejected: UInt64 = 0
@@ -64,9 +66,10 @@ private final class ShardDriver {
         mailbox = try Mailbox()
         stop = StopSignal(waking: mailbox.wakeUp)
         let (dram, far) = Self.memory(configuration)
+        upkeep = StorageUpkeep(store: store, tiers: configuration.tiers, mailbox: mailbox)
         pool = StoragePool(
-            store: store, snapshotFolder: configuration.snapshotFolder, memory: dram.arena,
-            threads: configuration.ioThreads, mailbox: mailbox)
+            store: store, upkeep: upkeep, snapshotFolder: configuration.snapshotFolder,
+            memory: dram.arena, threads: configuration.ioThreads, mailbox: mailbox)
         node = ShardNode(
             ShardNode.Settings(
                 clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
@@ -128,6 +131,9 @@ private final class ShardDriver {
     /// How long a message may hold a page after it is sent until somebody looks.
     private static let releaseMilliseconds = 2
 
+    /// Between two reports of how storage stands.
+    private static let reportMicroseconds: UInt64 = 500_000
+
     func serve() throws {
         let poller = Poller()
         poller.add(router)
@@ -138,7 +144,12 @@ private final class ShardDriver {
             for event in mailbox.takeAll() where fatal == nil { handle(event) }
             try receive()
             if node.isWaitingForRoom { handle(.released) }
+            if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
+                reportedAt = Clock.now()
+                upkeep.report()
+            }
         }
+        upkeep.end()
         pool.drain()
         if let fatal { throw fatal }
         logger.notice("stopped", metadata: ["rejected-messages": "\(rejected)"])
@@ -179,8 +190,8 @@ private final class ShardDriver {
         case .checkpoint(let partition, let lsn, let state):
             pool.checkpoint(partition, lsn, state)
         case .drop(let partition, let space): pool.drop(partition, space)
-        case .survey(let request): pool.survey(request)
-        case .scrub(let bytesPerSecond): pool.scrub(bytesPerSecond: bytesPerSecond)
+        case .survey(let request): upkeep.survey(request)
+        case .scrub(let bytesPerSecond): upkeep.scrub(bytesPerSecond: bytesPerSecond)
         case .snapshot(let place, let partition, _, let state):
             pool.snapshot(place, partition, state)
         case .stop(let error): fatal = error
