@@ -1,6 +1,7 @@
 import LociBase
 import LociModel
 import LociSearch
+import LociTiering
 import LociWire
 import Testing
 
@@ -19,7 +20,7 @@ import Testing
         init() throws {
             let settings = ShardNode.Settings(
                 clusterID: 9, shard: 0, incarnation: 1, partitions: 2, shards: 1,
-                pageCacheBytes: 16 << 20, checkpointLogBytes: .max)
+                dram: .dram(budgetBytes: 16 << 20), checkpointLogBytes: .max)
             let states = (0..<2).map {
                 PartitionState(
                     partition: PartitionIndex($0), partitions: 2, tuning: SearchTuning())
@@ -180,7 +181,7 @@ import Testing
         var stage = try Stage()
         stage.send(.shardRead(ShardRead(space: 1)), bulk: [Bytes(values: [UInt64(0)])])
         let address = PageAddress(space: 1, partition: 0, page: 0)
-        stage.handle(.pageArrived(address, .success(Bytes(zeros: 4096))))
+        stage.handle(.pageArrived(address, .success(.loaded(Bytes(zeros: 4096), from: .ssd))))
         let asked = stage.send(
             .shardResidency(ShardResidency(space: 1, partition: 0, extent: 0)))
         let requests = stage.directives.compactMap {
