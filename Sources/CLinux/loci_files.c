@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+const int loci_o_direct = O_DIRECT;
+
 int loci_fallocate_punch(int descriptor, uint64_t offset, uint64_t length) {
     int result;
     do {

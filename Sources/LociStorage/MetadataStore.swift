@@ -15,6 +15,12 @@ public struct MetadataStore: Sendable {
         try fileSystem.lock(folder)
     }
 
+    /// For a look at what is stored, without a lock.
+    init(reading folder: String, _ fileSystem: any StorageFileSystem) {
+        self.folder = folder
+        self.fileSystem = fileSystem
+    }
+
     /// - Returns: nil if nothing was ever stored under the name.
     /// - Throws: `corrupt` if the file is not what was written.
     public func load(_ name: String) throws(StorageError) -> Bytes? {

@@ -21,11 +21,14 @@ public final class SliceStore: Sendable {
     private let buffered: WriteBufferCounter
     /// Holds the lock on the folder.
     let fileSystem: any StorageFileSystem
+    /// What lies below the segments.
+    let extents: ExtentStore?
 
     private init(
         incarnation: UInt64, partitions: [PartitionIndex: PartitionStore],
-        buffered: WriteBufferCounter, fileSystem: any StorageFileSystem
+        buffered: WriteBufferCounter, fileSystem: any StorageFileSystem, extents: ExtentStore?
     ) {
+        self.extents = extents
         self.incarnation = incarnation
         self.partitions = partitions
         self.buffered = buffered
@@ -35,37 +38,43 @@ public final class SliceStore: Sendable {
     /// Opens a shard's folder, and creates what is missing.
     /// - Parameter writeBufferBytes: Memory for pages that were written and are not yet in their
     ///   segments, over all partitions.
+    /// - Parameter coldTier: Where pages may be moved that are seldom used. A folder that was opened
+    ///   with one is never opened without.
     /// - Throws: `locked` if another process has it open; `foreign` if it belongs to another
-    ///   cluster or shard, or was written by another version; `corrupt` if its identity is damaged.
+    ///   cluster or shard, or was written by another version; `corrupt` if its identity is damaged;
+    ///   `missingTier` if it was opened with a cold tier before and that is not there.
     public static func open(
         folder: String, fileSystem: any StorageFileSystem, identity: SliceIdentity,
-        partitions: [PartitionIndex], writeBufferBytes: Int = 64 << 20
+        partitions: [PartitionIndex], writeBufferBytes: Int = 64 << 20,
+        coldTier: ColdTier? = nil
     ) throws(StorageError) -> SliceStore {
         var tuning = StorageTuning()
         tuning.writeBufferBytes = writeBufferBytes
         return try open(
             folder: folder, fileSystem: fileSystem, identity: identity, partitions: partitions,
-            tuning: tuning)
+            tuning: tuning, coldTier: coldTier)
     }
 
     static func open(
         folder: String, fileSystem: any StorageFileSystem, identity: SliceIdentity,
-        partitions: [PartitionIndex], tuning: StorageTuning
+        partitions: [PartitionIndex], tuning: StorageTuning, coldTier: ColdTier? = nil
     ) throws(StorageError) -> SliceStore {
         try fileSystem.createFolder(folder)
         try fileSystem.lock(folder)
         let incarnation = try IdentityFile.open(folder, fileSystem, identity)
+        let extents = try ColdTierMark.check(coldTier, folder, fileSystem, identity)
+            .map(ExtentStore.init)
         let segments = SegmentTable(capacity: tuning.openSegments)
         let buffered = WriteBufferCounter(limit: tuning.writeBufferBytes)
         var stores: [PartitionIndex: PartitionStore] = [:]
         for partition in partitions {
             let place = PartitionPlace(partition, in: folder, fileSystem, identity, tuning)
             try fileSystem.createFolder(place.folder)
-            stores[partition] = PartitionStore(place, segments, buffered)
+            stores[partition] = PartitionStore(place, segments, buffered, extents)
         }
         return SliceStore(
             incarnation: incarnation, partitions: stores, buffered: buffered,
-            fileSystem: fileSystem)
+            fileSystem: fileSystem, extents: extents)
     }
 
     /// Reads back what a partition holds; to be called once, before anything else is done with it.
@@ -86,44 +95,10 @@ public final class SliceStore: Sendable {
     }
 
     /// Pages' bytes, verified, in the order of the requests; each answer stands for itself. Zeros
-    /// where a page was never written; creates no file.
+    /// where a page was never written; creates no file. A page on a tier slower than its request allows
+    /// is skipped.
     public func readPages(_ requests: [PageRequest], into memory: any PageMemory) -> [PageAnswer] {
-        var answers: [PageAnswer?] = Array(repeating: nil, count: requests.count)
-        var places: [Int] = []
-        var sums: [(Segment, PageSum)] = []
-        var reads: [PagedRead] = []
-        for (index, request) in requests.enumerated() {
-            let page = PageName(request.address)
-            do throws(StorageError) {
-                let store = store(request.address.partition)
-                try store.checkFailure()
-                switch try store.locate(page, pageBytes: request.pageBytes) {
-                case .buffered(let image): answers[index] = .loaded(image, from: .dram)
-                case .nowhere: answers[index] = .loaded(Bytes(zeros: request.pageBytes), from: .ssd)
-                case .segment(let segment, let sum):
-                    places.append(index)
-                    sums.append((segment, sum))
-                    reads.append(
-                        PagedRead(
-                            file: segment.file, offset: segment.name.layout.offset(of: page.number),
-                            count: request.pageBytes))
-                }
-            } catch {
-                answers[index] = .failed(error)
-            }
-        }
-        let images = reads.isEmpty ? [] : fileSystem.readPaged(reads, into: memory)
-        for ((index, (segment, sum)), image) in zip(zip(places, sums), images) {
-            let page = PageName(requests[index].address)
-            do throws(StorageError) {
-                let bytes = try image.get()
-                try store(requests[index].address.partition).verify(bytes, sum, page, segment)
-                answers[index] = .loaded(bytes, from: .ssd)
-            } catch {
-                answers[index] = .failed(error)
-            }
-        }
-        return answers.map { $0! }
+        ReadBatch(requests, of: self).answers(into: memory)
     }
 
     /// One page's bytes, verified, on the heap.

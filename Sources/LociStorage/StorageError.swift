@@ -17,6 +17,8 @@ public enum StorageError: Error, Equatable, Sendable {
     case foreign(path: String, what: String)
     /// Another process uses the folder.
     case locked(path: String)
+    /// A tier that holds pages is not there: not configured, or its disk is not mounted.
+    case missingTier(path: String)
     /// Mapped bytes could not be read: an error of the device, or the file was cut.
     case fault(path: String)
 
@@ -66,6 +68,12 @@ public enum StorageError: Error, Equatable, Sendable {
             LociError(
                 .failedPrecondition, "\(path) is in use by another process.",
                 advice: "Stop that process first, or choose another data folder.")
+        case .missingTier(let path):
+            LociError(
+                .failedPrecondition,
+                "The slow tier of this shard is not there: \(path) is missing.",
+                advice: "Mount its disk, or name its folder under `tiers:` as it was before; pages "
+                    + "that were moved there are nowhere else.")
         case .fault(let path):
             LociError(
                 .dataLoss, "A page of \(path) cannot be read.",

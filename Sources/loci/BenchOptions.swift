@@ -51,5 +51,8 @@ struct BenchCommand: AsyncParsableCommand {
             Closed loop: every client process sends its next request when an answer is there.
             Latency is measured at the client, around the whole request.
             """,
-        subcommands: [BenchRead.self, BenchWrite.self, BenchQuery.self, BenchPolicies.self])
+        subcommands: [
+            BenchRead.self, BenchWrite.self, BenchQuery.self, BenchPolicies.self,
+            BenchStore.self, BenchPages.self,
+        ])
 }

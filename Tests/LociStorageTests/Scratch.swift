@@ -5,7 +5,23 @@ import LociBase
 
 /// The implementations that the conformance suite runs on.
 enum FileSystemKind: CaseIterable, Sendable {
-    case linux, memory
+    /// The machine's files with page-ins out of a mapping.
+    case linux
+    case buffered, direct, ring
+    case memory
+
+    static let machine: [FileSystemKind] = [.linux, .buffered, .direct, .ring]
+
+    /// nil if the files are not the machine's.
+    var pageIn: PageInKind? {
+        switch self {
+        case .linux: .mapped
+        case .buffered: .buffered
+        case .direct: .direct
+        case .ring: .ring
+        case .memory: nil
+        }
+    }
 }
 
 /// A file system with an empty folder in it, which goes with this object.
@@ -16,12 +32,11 @@ final class Scratch {
 
     init(_ kind: FileSystemKind) {
         self.kind = kind
-        switch kind {
-        case .linux:
+        if let pageIn = kind.pageIn {
             var template = Array("/tmp/loci-storage-XXXXXX".utf8CString)
             folder = String(cString: mkdtemp(&template))
-            fileSystem = LinuxFileSystem()
-        case .memory:
+            fileSystem = LinuxFileSystem(pageIn: pageIn)
+        } else {
             folder = "/data"
             let memory = MemoryFileSystem()
             fileSystem = memory
@@ -30,14 +45,15 @@ final class Scratch {
     }
 
     deinit {
-        if kind == .linux { try? fileSystem.removeTree(folder) }
+        if kind != .memory { try? fileSystem.removeTree(folder) }
     }
 
     /// Locks and handles go as with the end of a process; the files stay.
     func endProcess() {
-        switch kind {
-        case .linux: fileSystem = LinuxFileSystem()
-        case .memory: (fileSystem as! MemoryFileSystem).endProcess()
+        if let pageIn = kind.pageIn {
+            fileSystem = LinuxFileSystem(pageIn: pageIn)
+        } else {
+            (fileSystem as! MemoryFileSystem).endProcess()
         }
     }
 

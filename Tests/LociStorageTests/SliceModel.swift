@@ -48,7 +48,9 @@ final class SliceModel {
     /// Acknowledged and not yet written to the pages.
     private(set) var unwritten: [Edit] = []
     private(set) var lastBatch = 0
-    private var store: SliceStore?
+    private(set) var store: SliceStore?
+    /// Set before `open`, for a slice that can move pages away.
+    var coldTier: ColdTier?
     /// Whether a call met an error that is final.
     private var isFailed = false
     private var end: LSN = 0
@@ -65,7 +67,7 @@ final class SliceModel {
     func open() throws {
         let store = try SliceStore.open(
             folder: Self.folder, fileSystem: fileSystem, identity: testIdentity,
-            partitions: [Edit.partition], tuning: Self.tuning)
+            partitions: [Edit.partition], tuning: Self.tuning, coldTier: coldTier)
         let recovered = try store.recover(Edit.partition)
         #expect(store.incarnation > lastIncarnation)
         lastIncarnation = store.incarnation

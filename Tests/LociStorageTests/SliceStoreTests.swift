@@ -107,7 +107,7 @@ struct SliceStoreTests {
         let store = try open(scratch)
         #expect(throws: StorageError.locked(path: scratch.path("slice"))) {
             switch kind {
-            case .linux:
+            case .linux, .buffered, .direct, .ring:
                 try SliceStore.open(
                     folder: scratch.path("slice"), fileSystem: LinuxFileSystem(),
                     identity: testIdentity, partitions: [])

@@ -1,4 +1,5 @@
-// What Swift's Glibc module lacks: event descriptors, a copy that survives a fault, holes in files.
+// What Swift's Glibc module lacks: event descriptors, a copy that survives a fault, holes in
+// files, rings of reads.
 #ifndef LOCI_LINUX_H
 #define LOCI_LINUX_H
 #include <stddef.h>
@@ -20,6 +21,8 @@ void loci_install_fault_guard(void);
 /// fault guard must be installed.
 int loci_guarded_copy(void *target, const void *source, size_t count);
 
+/// O_DIRECT: reads past the page cache.
+extern const int loci_o_direct;
 /// Gives a range of a file back to the file system; it reads as zeros and the size stays. Returns
 /// 0, or -1 and errno.
 int loci_fallocate_punch(int descriptor, uint64_t offset, uint64_t length);
@@ -44,5 +47,27 @@ void loci_use_small_pages(void *base, size_t length);
 int loci_bind_memory(void *base, size_t length, int node);
 /// The last NUMA node with memory if there is more than one, else -1.
 int loci_far_memory_node(void);
+
+/// A queue of reads that the kernel works on at once (io_uring). One thread at a time uses it.
+typedef struct loci_ring loci_ring;
+/// What became of a read: bytes that were read, or a negative errno.
+typedef struct {
+    uint64_t tag;
+    int32_t result;
+} loci_completion;
+
+/// A ring for `depth` reads at once, closed on exec. Returns NULL and errno where the kernel has
+/// none or does not allow it.
+loci_ring *loci_ring_open(unsigned depth);
+/// No read may be on its way.
+void loci_ring_close(loci_ring *ring);
+/// Adds a read to what the next wait hands to the kernel; `target` must stay until its completion.
+/// Returns 0, or -1 if `depth` reads wait to be handed over.
+int loci_ring_read(
+    loci_ring *ring, int descriptor, void *target, size_t count, uint64_t offset, uint64_t tag);
+/// Hands the added reads to the kernel and waits for `least` completions, fewer if it is
+/// interrupted. Returns how many of `most` places in `done` it has filled, or a negative errno and
+/// none filled; reads that are on their way stay so then.
+int loci_ring_wait(loci_ring *ring, unsigned least, loci_completion *done, unsigned most);
 
 #endif

@@ -14,6 +14,14 @@ final class LinuxFile: StorageFile {
 
     func size() throws(StorageError) -> UInt64 { try descriptor.size(path) }
 
+    /// `corrupt` if the file does not have just this many bytes.
+    func checkSize(_ expected: UInt64) throws(StorageError) {
+        let found = try size()
+        guard found == expected else {
+            throw .corrupt(path: path, what: "it has \(found) bytes instead of \(expected)")
+        }
+    }
+
     func read(at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(StorageError) {
         var done = 0
         while done < target.count {

@@ -3,9 +3,16 @@ import Synchronization
 
 /// The files of the machine.
 public struct LinuxFileSystem: StorageFileSystem {
+    /// How pages of segments are read. `ring` is `direct` where the kernel allows no ring.
+    public let effectiveKind: PageInKind
+    let rings: RingPool?
     private let locks = FolderLocks()
 
-    public init() {}
+    public init(pageIn: PageInKind = .mapped) {
+        let pool = pageIn == .ring ? RingPool() : nil
+        rings = pool.flatMap { $0.withRing { $0 != nil } ? pool : nil }
+        effectiveKind = pageIn == .ring && rings == nil ? .direct : pageIn
+    }
 
     public func createFolder(_ path: String) throws(StorageError) {
         if exists(path) { return }
@@ -46,7 +53,7 @@ public struct LinuxFileSystem: StorageFileSystem {
         _ path: String, size: UInt64, create: Bool
     ) throws(StorageError) -> (any StorageFile)? {
         do {
-            return try MappedSegment(try LinuxFile(path, flags: O_RDWR), size: size)
+            return try openSegment(path, size: size)
         } catch .io("open", _, ENOENT) {
             guard create else { return nil }
         }
@@ -58,7 +65,17 @@ public struct LinuxFileSystem: StorageFileSystem {
             try file.sync()
         }
         try rename(unfinished, to: path)
-        return try MappedSegment(try LinuxFile(path, flags: O_RDWR), size: size)
+        return try openSegment(path, size: size)
+    }
+
+    private func openSegment(
+        _ path: String, size: UInt64
+    ) throws(StorageError) -> any StorageFile {
+        switch effectiveKind {
+        case .mapped: try MappedSegment(try LinuxFile(path, flags: O_RDWR), size: size)
+        case .buffered: try UnmappedSegment(path, size: size, isDirect: false)
+        case .direct, .ring: try UnmappedSegment(path, size: size, isDirect: true)
+        }
     }
 
     public func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }

@@ -10,12 +10,12 @@ import LociBase
     private let base: UnsafeRawPointer
     private let mappedBytes: UInt64
 
+    /// What one fault reads.
+    private static let faultBytes = 4096
+
     /// - Parameter size: Bytes that the file must have.
     init(_ file: LinuxFile, size: UInt64) throws(StorageError) {
-        let found = try file.size()
-        guard found == size else {
-            throw .corrupt(path: file.path, what: "it has \(found) bytes instead of \(size)")
-        }
+        try file.checkSize(size)
         loci_install_fault_guard()
         guard let base = unsafe loci_map_random(file.descriptor.number, size) else {
             throw .io(operation: "mmap", path: file.path, errno: errno)
@@ -34,6 +34,11 @@ import LociBase
             throw file.endError(offset + UInt64(target.count))
         }
         if target.count == 0 { return }
+        if target.count > Self.faultBytes {
+            // Without read-ahead each of the kernel's pages would wait for the device by itself.
+            let range = (off_t(offset), off_t(target.count))
+            _ = posix_fadvise(file.descriptor.number, range.0, range.1, POSIX_FADV_WILLNEED)
+        }
         guard
             unsafe loci_guarded_copy(target.baseAddress!, base + Int(offset), target.count) == 0
         else {

@@ -60,7 +60,7 @@ extension PartitionLog {
 
     /// Whether a file's creation was interrupted: no record is appended to a file before its header
     /// is durable.
-    private static func isUnfinished(
+    static func isUnfinished(
         _ file: File, in place: PartitionPlace
     ) throws(StorageError) -> Bool {
         let handle = try place.fileSystem.open(file.path, create: false)
@@ -75,7 +75,7 @@ extension PartitionLog {
         }
     }
 
-    private static func listFiles(in place: PartitionPlace) throws(StorageError) -> [File] {
+    static func listFiles(in place: PartitionPlace) throws(StorageError) -> [File] {
         var files: [File] = []
         for name in try place.fileSystem.list(place.logFolder) where name.hasSuffix(".log") {
             guard name.utf8.count == 20, let first = LSN(name.dropLast(4), radix: 16) else {
@@ -88,7 +88,7 @@ extension PartitionLog {
 }
 
 /// What one log file holds.
-private struct LogScan {
+struct LogScan {
     private(set) var records: [RecoveredPartition.Record] = []
     /// Where its intact records end.
     private(set) var end: LSN
@@ -149,7 +149,7 @@ private struct LogScan {
     }
 
     /// Whether a record stands behind the break that was written after the broken one was durable.
-    private static func hasLaterAppend(
+    static func hasLaterAppend(
         _ content: Bytes, after offset: Int, broken: LSN
     ) -> Bool {
         var candidate = offset + 1

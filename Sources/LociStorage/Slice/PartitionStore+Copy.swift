@@ -87,7 +87,7 @@ extension PartitionStore {
     func stored(
         _ page: PageName, _ sum: PageSum, _ segment: Segment
     ) throws(StorageError) -> Bytes {
-        let image = try segment.image(of: page.number)
+        let image = try fetch(page, sum, segment, into: HeapPageMemory())
         try verify(image, sum, page, segment)
         return image
     }

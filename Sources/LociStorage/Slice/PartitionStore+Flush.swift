@@ -56,6 +56,7 @@ extension PartitionStore {
             let layout = run.segment.layout
             try segment.file.write(Bytes.joined(run.images), at: layout.offset(of: run.first))
             try segment.file.write(sums.finished, at: layout.sumOffset(of: run.first))
+            space.change(run.segment)
         }
         var synced: Set<SegmentName> = []
         for segment in touched where synced.insert(segment.name).inserted {
@@ -122,6 +123,8 @@ extension PartitionStore {
         }
         let sum = try segment.sum(of: page.number)
         if sum.isWritten && sum.generation > sequence { return false }
+        // The extent has the page as it was before the batch, and the segment may have parts of it.
+        if sum.isCold { return sum.generation < sequence }
         do {
             try verify(try segment.image(of: page.number), sum, page, segment)
             return false
@@ -156,6 +159,8 @@ extension PartitionStore {
         for space in known.withLock({ $0.dropped }).sorted() {
             segments.forget(space, of: place.partition)
             try place.fileSystem.removeTree(place.spaceFolder(space))
+            self.space.forget(space)
+            removeExtents(of: space)
             known.withLock { known in
                 known.segments = known.segments.filter { $0.space != space }
             }

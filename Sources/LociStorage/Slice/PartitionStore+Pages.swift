@@ -29,25 +29,79 @@ extension PartitionStore {
         return .segment(segment, try segment.sum(of: page.number))
     }
 
+    /// A page that may move between the segment and an extent while it is read: it is damaged only
+    /// if its checksum stays what it was when the bytes did not fit.
+    func read(
+        _ page: PageName, pageBytes: Int, slowest: Tier, into memory: any PageMemory
+    ) throws(StorageError) -> PageAnswer {
+        var last: PageSum?
+        for attempt in 1... {
+            switch try locate(page, pageBytes: pageBytes) {
+            case .buffered(let image): return .loaded(image, from: .dram)
+            case .nowhere: return .loaded(Bytes(zeros: pageBytes), from: .ssd)
+            case .segment(let segment, let sum):
+                if sum.isCold && slowest < .hdd { return .skipped(.hdd) }
+                let isLast = sum == last || attempt == Self.mostReadAttempts
+                do throws(StorageError) {
+                    let image = try fetch(page, sum, segment, into: memory)
+                    guard fits(image, sum, page) else { throw misfit(page, sum, segment) }
+                    return .loaded(image, from: sum.isCold ? .hdd : .ssd)
+                } catch {
+                    guard error.isDamage else { throw error }
+                    if isLast {
+                        counters.countDamage()
+                        throw error
+                    }
+                }
+                last = sum
+            }
+        }
+        preconditionFailure("the last attempt ends it")
+    }
+
+    private static let mostReadAttempts = 8
+
     /// A page's bytes for this thread alone.
     func read(_ page: PageName, pageBytes: Int) throws(StorageError) -> Bytes {
-        switch try locate(page, pageBytes: pageBytes) {
-        case .buffered(let image): return image
-        case .nowhere: return Bytes(zeros: pageBytes)
-        case .segment(let segment, let sum):
-            let image = try segment.image(of: page.number)
-            try verify(image, sum, page, segment)
-            return image
+        let answer = try read(
+            page, pageBytes: pageBytes, slowest: .object, into: HeapPageMemory())
+        guard case .loaded(let image, _) = answer else {
+            preconditionFailure("no tier is slower than the slowest")
         }
+        return image
+    }
+
+    /// The bytes of a page that its checksum belongs to, not yet compared with it.
+    func fetch(
+        _ page: PageName, _ sum: PageSum, _ segment: Segment, into memory: any PageMemory
+    ) throws(StorageError) -> Bytes {
+        let name = segment.name
+        guard sum.isCold else {
+            return try segment.file.read(
+                at: name.layout.offset(of: page.number), count: name.pageBytes, into: memory)
+        }
+        let wanted = [(page: page.number, sum: sum)]
+        return try coldPages(
+            wanted, of: extent(holding: page, name.pageBytes), pageBytes: name.pageBytes,
+            into: memory)[0].get()
+    }
+
+    /// Whether the bytes are those that were written to the page last.
+    func fits(_ image: Bytes, _ sum: PageSum, _ page: PageName) -> Bool {
+        sum.isWritten ? sum.matches(image, page, in: place) : image.isZero
     }
 
     /// Throws `damagedPage` unless the bytes are those that were written to the page last.
     func verify(
         _ image: Bytes, _ sum: PageSum, _ page: PageName, _ segment: Segment
     ) throws(StorageError) {
-        if sum.isWritten ? sum.matches(image, page, in: place) : image.isZero { return }
+        if fits(image, sum, page) { return }
         counters.countDamage()
-        throw damage(
+        throw misfit(page, sum, segment)
+    }
+
+    private func misfit(_ page: PageName, _ sum: PageSum, _ segment: Segment) -> StorageError {
+        damage(
             page, segment.name,
             sum.isWritten
                 ? "its bytes are not those that its checksum was made of"

@@ -37,6 +37,11 @@ final class PartitionStore: Sendable {
     let buffer: WriteBuffer
     let bufferCounter: WriteBufferCounter
     let known = Mutex(Known())
+    let space = SegmentSpace()
+    /// The slice's cold tier.
+    let extents: ExtentStore?
+    /// One extent of the partition moves at a time.
+    let moving = Mutex(())
     let maintenance = Mutex<Maintenance?>(nil)
     let counters = StorageCounters()
     private let failure = Mutex<StorageError?>(nil)
@@ -45,7 +50,11 @@ final class PartitionStore: Sendable {
     private let endLSN = Atomic<LSN>(0)
     private let foundNoSpace = Atomic(false)
 
-    init(_ place: PartitionPlace, _ segments: SegmentTable, _ bufferCounter: WriteBufferCounter) {
+    init(
+        _ place: PartitionPlace, _ segments: SegmentTable, _ bufferCounter: WriteBufferCounter,
+        _ extents: ExtentStore?
+    ) {
+        self.extents = extents
         self.place = place
         self.segments = segments
         self.bufferCounter = bufferCounter
@@ -76,6 +85,7 @@ final class PartitionStore: Sendable {
             let listed = content?.segments ?? []
             try removeSegments(except: listed)
             known.withLock { $0.segments = listed }
+            for name in listed { space.change(name) }
             let sequence = try recoverFlush(after: start.sequence, listed)
             checkpointLSN.store(start.lsn, ordering: .releasing)
             endLSN.store(log.end, ordering: .releasing)

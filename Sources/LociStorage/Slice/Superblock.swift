@@ -23,7 +23,7 @@ struct SuperblockPair: Sendable {
     /// Copies that hold a valid superblock.
     private var valid: Set<String>
 
-    private static let copies = ["superblock-a", "superblock-b"]
+    static let copies = ["superblock-a", "superblock-b"]
 
     /// The first superblock of a new partition.
     init(creatingIn place: PartitionPlace, at lsn: LSN) throws(StorageError) {
@@ -98,7 +98,7 @@ struct SuperblockPair: Sendable {
         valid.insert(copy)
     }
 
-    private static func read(
+    static func read(
         _ path: String, _ place: PartitionPlace
     ) throws(StorageError) -> Superblock {
         let bytes = try place.readAll(path)
