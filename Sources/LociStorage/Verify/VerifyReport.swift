@@ -121,7 +121,7 @@ final class VerifyRun {
                 advice: "Put the file of this place back from a copy or a snapshot.")
         case .corrupt(_, let what), .damagedPage(_, _, let what):
             find(severity, kind, path, at: offset, about: subject, what, advice: advice)
-        case .io, .fault, .noSpace, .locked:
+        case .io, .fault, .noSpace, .locked, .missingTier:
             find(
                 .damage, .unreadable, path, at: offset, about: subject, error.sentence.message,
                 advice: error.sentence.advice)
