@@ -1,0 +1,115 @@
+import LociBase
+import LociModel
+import LociSearch
+import LociStorage
+import LociTiering
+import LociWire
+
+@testable import LociCluster
+
+/// A shard with one partition, its disk a dictionary: page-ins and commits are done when the test
+/// says so, in the order that it likes.
+struct ShardStage {
+    var node: ShardNode
+    let arena: PageArena
+    var disk: [PageAddress: Bytes] = [:]
+    /// Pages that lie in the hdd tier.
+    var slow: Set<PageAddress> = []
+    var loads: [PageRequest] = []
+    var commits: [[Bytes]] = []
+    var answers: [UInt64: Message] = [:]
+    var request: UInt64 = 0
+    var sequence: UInt64 = 0
+    var lsn: LSN = 1
+    /// Page-ins ordered so far.
+    var ordered = 0
+
+    init(dram: MemoryTier, far: MemoryTier? = nil, tuning: SearchTuning = SearchTuning()) {
+        arena = dram.arena
+        let settings = ShardNode.Settings(
+            clusterID: 9, shard: 0, incarnation: 1, partitions: 1, shards: 1, dram: dram, far: far,
+            checkpointLogBytes: .max)
+        let state = PartitionState(partition: 0, partitions: 1, tuning: tuning)
+        node = ShardNode(settings, recovered: [(state, 1, 0)], stopwatch: { .zero })
+        send(.hello(Hello(clusterID: 9, shard: 0, partitions: 1, shards: 1)))
+    }
+
+    mutating func install(_ catalog: Catalog) {
+        send(.install(Install(version: catalog.version)), bulk: [catalog.encoded])
+        while !commits.isEmpty { commit() }
+    }
+
+    /// Returns the request's number.
+    @discardableResult mutating func send(
+        _ body: Body, bulk: [Bytes] = [], isMutation: Bool = false
+    ) -> UInt64 {
+        request += 1
+        var header = Header(requestID: request)
+        header.senderIncarnation = 1
+        header.receiverIncarnation = 1
+        if isMutation { sequence += 1 }
+        header.sequence = isMutation ? sequence : 0
+        handle(.received(from: 1, Message(header, body, bulk: bulk)))
+        return request
+    }
+
+    mutating func handle(_ event: ShardEvent) {
+        var directives: [ShardDirective] = []
+        node.handle(event, at: .zero, into: &directives)
+        for directive in directives {
+            switch directive {
+            case .load(let requests):
+                loads += requests
+                ordered += requests.count
+            case .commit(_, let records): commits.append(records)
+            case .write(let write):
+                var page = disk[write.address] ?? Bytes(zeros: write.pageBytes)
+                page.replace(at: write.offset, with: write.bytes)
+                disk[write.address] = page
+            case .send(_, let message):
+                // As sent: the copy does not hold on to pages.
+                var copy = message
+                copy.bulk = message.bulk.map { $0.compact() }
+                answers[message.header.requestID] = copy
+            default: break
+            }
+        }
+    }
+
+    /// Makes the next group durable. Returns its records.
+    @discardableResult mutating func commit() -> [LogRecord] {
+        guard !commits.isEmpty else { return [] }
+        let group = commits.removeFirst()
+        lsn += UInt64(group.count)
+        handle(.committed(0, .success(lsn)))
+        return group.compactMap { try? LogRecord(encoded: $0) }
+    }
+
+    /// Carries out one of the page-ins that were ordered.
+    mutating func load(_ index: Int) {
+        let request = loads.remove(at: index)
+        let isSlow = slow.contains(request.address)
+        if isSlow, request.slowest < .hdd {
+            return handle(.pageArrived(request.address, .success(.beyond(.hdd))))
+        }
+        let content = disk[request.address] ?? Bytes(zeros: request.pageBytes)
+        handle(
+            .pageArrived(
+                request.address,
+                .success(.loaded(arena.copy(content), from: isSlow ? .hdd : .ssd))))
+    }
+
+    /// As the drivers do after each batch of events.
+    mutating func release() {
+        if node.isWaitingForRoom { handle(.released) }
+    }
+
+    /// Carries out page-ins until there are none.
+    mutating func loadAll() {
+        while true {
+            release()
+            if loads.isEmpty { return }
+            load(0)
+        }
+    }
+}
