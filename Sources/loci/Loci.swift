@@ -17,6 +17,7 @@ struct Loci: AsyncParsableCommand {
             FieldCommand.self, CollectionCommand.self, ReadCommand.self, WriteCommand.self,
             ImportCommand.self, QueryCommand.self, RetrieveCommand.self, ScrollCommand.self,
             CountCommand.self, DeleteCommand.self, StatusCommand.self, BenchCommand.self,
+            VerifyCommand.self, InspectCommand.self,
         ])
 
     /// An answer came, but some shard's part of it is missing.
