@@ -200,7 +200,7 @@ struct SweepTests {
 
     @Test("Missing, swapped, duplicated and foreign files", arguments: mishaps)
     func mishap(_ mishap: Mishap) throws {
-        let slice = try VerifiedSlice()
+        let slice = try VerifiedSlice(appends: 60)
         let files = try slice.files()
         let logs = files.filter { $0.hasSuffix(".log") }
         try #require(logs.count >= 3)
@@ -238,5 +238,94 @@ struct SweepTests {
             #expect(mishap.severity == .damage)
             #expect(error.sentence.code == .dataLoss || error.sentence.code == .failedPrecondition)
         }
+    }
+}
+
+@Suite("Calls into the kernel that do less than they are asked for")
+struct SystemCallTests {
+    @Test("Short transfers and interruptions end in whole reads and writes")
+    func shortTransfers() throws {
+        var random = SeededRandom(seed: 6)
+        for count in [0, 1, 7, 4096, 1 << 20] {
+            let source = pattern(count, seed: UInt64(count))
+            var target: [UInt8] = []
+            var interruptions = 0
+            let done = try SystemCall.transferring(count, "pread", "/a") { done in
+                #expect(done == target.count)
+                if random.chance(0.4) {
+                    interruptions += 1
+                    errno = EINTR
+                    return -1
+                }
+                let some = 1 + random.below(max(1, (count - done) / 3 + 1))
+                let part = min(some, count - done)
+                target += source.slice(done..<(done + part)).array
+                return part
+            }
+            #expect(done == count && Bytes(target) == source)
+            #expect(interruptions > 0 || count < 10)
+        }
+    }
+
+    @Test("An end, a full disk and an error after a part of the bytes are told apart")
+    func endings() throws {
+        let answers: [(Int, Int32)] = [(10, 0), (-1, EINTR), (5, 0)]
+        for last in [(0, Int32(0)), (-1, ENOSPC), (-1, EIO)] {
+            var left = answers + [last]
+            let result = Result { () throws(StorageError) in
+                try SystemCall.transferring(100, "pwrite", "/a") { _ in
+                    let (answer, number) = left.removeFirst()
+                    errno = number
+                    return answer
+                }
+            }
+            #expect(left.isEmpty)
+            switch last.1 {
+            case ENOSPC: #expect(result == .failure(.noSpace(path: "/a")))
+            case EIO:
+                #expect(
+                    result == .failure(.io(operation: "pwrite", path: "/a", errno: EIO)))
+            default: #expect(result == .success(15))
+            }
+        }
+    }
+
+    @Test("A disk that fills in the middle of a write: the part of it is cut, and the log goes on")
+    func fullInTheMiddle() throws {
+        guard LoopDisk.isPossible else {
+            print("No disk that fills: that needs root, mkfs.ext4 and loop devices.")
+            return
+        }
+        let disk = try LoopDisk(megabytes: 16)
+        let folder = disk.mountPoint + "/shard-2"
+        let store = try SliceStore.open(
+            folder: folder, fileSystem: LinuxFileSystem(), identity: testIdentity,
+            partitions: [0])
+        _ = try store.recover(0)
+        let record = pattern(700_000, seed: 8)
+        var records = 0
+        var refusals = 0
+        let ballast = try LinuxFileSystem().open(disk.mountPoint + "/ballast", create: true)
+        try ballast.write(Bytes(zeros: 4 << 20), at: 0)
+        while refusals < 3 {
+            do throws(StorageError) {
+                _ = try store.append([record], to: 0)
+                records += 1
+            } catch {
+                try #require(error.isOutOfSpace, "\(error)")
+                refusals += 1
+            }
+        }
+        #expect(store.isFull(0) && records > 5)
+        try ballast.resize(to: 0)
+        try ballast.sync()
+        _ = try store.append([record], to: 0)
+        #expect(!store.isFull(0))
+        let copy = try disk.copy()
+        let found = try SliceStore.open(
+            folder: copy.mountPoint + "/shard-2", fileSystem: LinuxFileSystem(),
+            identity: testIdentity, partitions: [0]
+        ).recover(0)
+        #expect(found.records.map(\.payload) == Array(repeating: record, count: records + 1))
     }
 }

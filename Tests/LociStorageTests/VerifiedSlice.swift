@@ -8,13 +8,15 @@ final class VerifiedSlice {
     let model: SliceModel
     private let place: PartitionPlace
 
-    init() throws {
+    /// - Parameter appends: After the last checkpoint.
+    init(appends: Int = 6) throws {
         var random = SeededRandom(seed: 21)
         model = SliceModel()
         fileSystem = model.fileSystem
         try model.open()
         for round in 0..<3 {
-            for _ in 0..<6 { try model.append((0..<3).map { _ in Edit(using: &random) }) }
+            let count = round == 2 ? appends : 6
+            for _ in 0..<count { try model.append((0..<3).map { _ in Edit(using: &random) }) }
             if round < 2 { try model.checkpoint() }
         }
         model.endProcess()
