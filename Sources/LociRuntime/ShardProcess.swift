@@ -58,10 +58,12 @@ private final class ShardDriver {
             configuration.tier(.ssd)?.folder(of: shard)
             ?? "\(configuration.dataFolder)/shard-\(shard)"
         try Self.checkPartitions(in: folder, map.partitions(of: shard))
+        let fileSystem = LinuxFileSystem(pageIn: configuration.pageIn.kind)
         let store = try SliceStore.open(
-            folder: folder, fileSystem: LinuxFileSystem(),
+            folder: folder, fileSystem: fileSystem,
             identity: SliceIdentity(clusterID: configuration.clusterID, shard: shard),
-            partitions: map.partitions(of: shard))
+            partitions: map.partitions(of: shard),
+            writeBufferBytes: configuration.writeBufferBytes)
         let recovered = try ShardRecovery.recover(store, shard: shard, map: map)
         mailbox = try Mailbox()
         stop = StopSignal(waking: mailbox.wakeUp)
@@ -81,6 +83,7 @@ private final class ShardDriver {
             "ready",
             metadata: [
                 "endpoint": "\(router.endpoint)", "incarnation": "\(store.incarnation)",
+                "page-in": "\(PageInChoice(fileSystem.effectiveKind).rawValue)",
                 "recovery-ms": "\(Clock.now().microseconds(since: started) / 1000)",
             ])
     }
@@ -94,15 +97,11 @@ private final class ShardDriver {
         return (
             MemoryTier.dram(
                 budgetBytes: dram?.capacityBytes ?? TierConfiguration.memoryBytes,
-                eviction: eviction(dram), seed: seed),
+                eviction: dram?.eviction ?? .standard, seed: seed),
             configuration.tier(.far).map {
-                MemoryTier.far(budgetBytes: $0.capacityBytes, eviction: eviction($0), seed: seed)
+                MemoryTier.far(budgetBytes: $0.capacityBytes, eviction: $0.eviction ?? .standard, seed: seed)
             }
         )
-    }
-
-    private static func eviction(_ tier: TierConfiguration?) -> EvictionKind {
-        (tier?.eviction).flatMap { EvictionKind(rawValue: $0.rawValue) } ?? .standard
     }
 
     /// Partitions that hold data are among those that the cluster file gives this shard, and none
@@ -151,8 +150,25 @@ private final class ShardDriver {
         }
         upkeep.end()
         pool.drain()
+        if fatal == nil { saveAll() }
         if let fatal { throw fatal }
         logger.notice("stopped", metadata: ["rejected-messages": "\(rejected)"])
+    }
+
+    /// Carries out what is under way, then a checkpoint of each partition, so that the next start
+    /// has nothing to replay.
+    private func saveAll() {
+        for event in mailbox.takeAll() where fatal == nil { handle(event) }
+        pool.drain()
+        for event in mailbox.takeAll() where fatal == nil { handle(event) }
+        node.checkpointAll(into: &directives)
+        let given = directives
+        directives.removeAll()
+        for directive in given where fatal == nil { carryOut(directive) }
+        pool.drain()
+        for case .checkpointed(_, .failure(let error)) in mailbox.takeAll() {
+            logger.warning("no last checkpoint; the log is kept", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// Takes a bounded number of messages, so that completions get their turn.

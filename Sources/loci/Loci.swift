@@ -18,7 +18,8 @@ struct Loci: AsyncParsableCommand {
             FieldCommand.self, CollectionCommand.self, ReadCommand.self, WriteCommand.self,
             ImportCommand.self, QueryCommand.self, RetrieveCommand.self, ScrollCommand.self,
             CountCommand.self, DeleteCommand.self, StatusCommand.self, ResidencyCommand.self,
-            ScrubCommand.self, SnapshotCommand.self, VerifyCommand.self, InspectCommand.self,
+            ScrubCommand.self, SnapshotCommand.self, RestoreCommand.self, VerifyCommand.self,
+            InspectCommand.self,
             BenchCommand.self,
         ])
 
