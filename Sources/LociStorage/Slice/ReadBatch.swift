@@ -34,7 +34,9 @@ struct ReadBatch {
                 case .nowhere: answers[index] = .loaded(Bytes(zeros: request.pageBytes), from: .ssd)
                 case .segment(let segment, let sum):
                     let place = Place(index: index, segment: segment, sum: sum)
-                    if !sum.isCold {
+                    if !sum.isCold, request.slowest < .ssd {
+                        answers[index] = .skipped(.ssd)
+                    } else if !sum.isCold {
                         warm.append(place)
                     } else if request.slowest < .hdd {
                         answers[index] = .skipped(.hdd)
