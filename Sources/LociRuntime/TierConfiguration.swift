@@ -61,16 +61,16 @@ public enum PageInChoice: String, Sendable, CaseIterable {
     case direct
     /// `O_DIRECT` through an io_uring.
     case ioUring = "io-uring"
-    /// What measured best among those that the machine allows: io-uring, else direct. Both leave
-    /// the kernel's cache out, so that memory stays within the tiers' capacities.
+    /// What measured best: direct. It leaves the kernel's cache out, so that memory stays within
+    /// the tiers' capacities.
     case auto
 
     var kind: PageInKind {
         switch self {
         case .mapping: .mapped
         case .pread: .buffered
-        case .direct: .direct
-        case .ioUring, .auto: .ring
+        case .direct, .auto: .direct
+        case .ioUring: .ring
         }
     }
 
