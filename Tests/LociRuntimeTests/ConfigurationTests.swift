@@ -41,7 +41,7 @@ struct ConfigurationTests {
         #expect(configuration.writeBufferBytes == 64 << 20)
         #expect(configuration.snapshotFolder == "etc/data/snapshots")
         #expect(configuration.checkpointLogBytes == 256 << 20)
-        #expect(configuration.ioThreads == 4)
+        #expect(configuration.ioThreads == 16)
         #expect(!configuration.isInsecure)
         #expect(configuration.logLevel == .info)
     }
