@@ -123,7 +123,9 @@ let package = Package(
                 "LociBase", "LociModel", "LociWire", "LociTransport", "LociClient", "loci",
                 "loci-shard", "loci-coordinator",
             ]),
-        tests("LociRuntimeTests", ["LociBase", "LociModel", "LociRuntime", "LociTransport"]),
+        tests(
+            "LociRuntimeTests",
+            ["LociBase", "LociModel", "LociRuntime", "LociTiering", "LociTransport"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

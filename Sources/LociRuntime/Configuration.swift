@@ -76,7 +76,7 @@ public struct ClusterConfiguration: Sendable, Equatable {
         checkpointLogBytes = try document.byteCount(
             "checkpoint-after", in: ConfigurationRanges.checkpointLogBytes, default: 256 << 20)
         ioThreads = try document.integer(
-            "io-threads", in: ConfigurationRanges.ioThreads, default: 4)
+            "io-threads", in: ConfigurationRanges.ioThreads, default: 16)
         logLevel = try document.logLevel("log-level", default: .info)
     }
 

@@ -1,5 +1,6 @@
 import LociBase
 import LociModel
+import LociTiering
 
 /// Reading `tiers:`, a list of mappings.
 extension ConfigurationDocument {
@@ -43,7 +44,7 @@ extension ConfigurationDocument {
                 capacityBytes: try byteCount(
                     "capacity", in: ConfigurationRanges.memoryBytes,
                     default: TierConfiguration.memoryBytes),
-                eviction: try choice("eviction", default: .s3FIFO))
+                eviction: try choice("eviction", default: .standard))
         default:
             guard kind == .ssd || !path.isEmpty else {
                 throw complaint(

@@ -36,6 +36,8 @@ private final class ShardDriver {
     private let mailbox: Mailbox<ShardEvent>
     private let stop: StopSignal
     private let pool: StoragePool
+    private let upkeep: StorageUpkeep
+    private var reportedAt = Instant.zero
     private var node: ShardNode
     private var directives: [ShardDirective] = []
     private var rejected: UInt64 = 0
@@ -56,17 +58,20 @@ private final class ShardDriver {
             configuration.tier(.ssd)?.folder(of: shard)
             ?? "\(configuration.dataFolder)/shard-\(shard)"
         try Self.checkPartitions(in: folder, map.partitions(of: shard))
+        let fileSystem = LinuxFileSystem(pageIn: configuration.pageIn.kind)
         let store = try SliceStore.open(
-            folder: folder, fileSystem: LinuxFileSystem(),
+            folder: folder, fileSystem: fileSystem,
             identity: SliceIdentity(clusterID: configuration.clusterID, shard: shard),
-            partitions: map.partitions(of: shard))
+            partitions: map.partitions(of: shard),
+            writeBufferBytes: configuration.writeBufferBytes)
         let recovered = try ShardRecovery.recover(store, shard: shard, map: map)
         mailbox = try Mailbox()
         stop = StopSignal(waking: mailbox.wakeUp)
         let (dram, far) = Self.memory(configuration)
+        upkeep = StorageUpkeep(store: store, tiers: configuration.tiers, mailbox: mailbox)
         pool = StoragePool(
-            store: store, snapshotFolder: configuration.snapshotFolder, memory: dram.arena,
-            threads: configuration.ioThreads, mailbox: mailbox)
+            store: store, upkeep: upkeep, snapshotFolder: configuration.snapshotFolder,
+            memory: dram.arena, threads: configuration.ioThreads, mailbox: mailbox)
         node = ShardNode(
             ShardNode.Settings(
                 clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
@@ -78,6 +83,7 @@ private final class ShardDriver {
             "ready",
             metadata: [
                 "endpoint": "\(router.endpoint)", "incarnation": "\(store.incarnation)",
+                "page-in": "\(PageInChoice(fileSystem.effectiveKind).rawValue)",
                 "recovery-ms": "\(Clock.now().microseconds(since: started) / 1000)",
             ])
     }
@@ -91,15 +97,11 @@ private final class ShardDriver {
         return (
             MemoryTier.dram(
                 budgetBytes: dram?.capacityBytes ?? TierConfiguration.memoryBytes,
-                eviction: eviction(dram), seed: seed),
+                eviction: dram?.eviction ?? .standard, seed: seed),
             configuration.tier(.far).map {
-                MemoryTier.far(budgetBytes: $0.capacityBytes, eviction: eviction($0), seed: seed)
+                MemoryTier.far(budgetBytes: $0.capacityBytes, eviction: $0.eviction ?? .standard, seed: seed)
             }
         )
-    }
-
-    private static func eviction(_ tier: TierConfiguration?) -> EvictionKind {
-        (tier?.eviction).flatMap { EvictionKind(rawValue: $0.rawValue) } ?? .standard
     }
 
     /// Partitions that hold data are among those that the cluster file gives this shard, and none
@@ -128,6 +130,9 @@ private final class ShardDriver {
     /// How long a message may hold a page after it is sent until somebody looks.
     private static let releaseMilliseconds = 2
 
+    /// Between two reports of how storage stands.
+    private static let reportMicroseconds: UInt64 = 500_000
+
     func serve() throws {
         let poller = Poller()
         poller.add(router)
@@ -138,10 +143,32 @@ private final class ShardDriver {
             for event in mailbox.takeAll() where fatal == nil { handle(event) }
             try receive()
             if node.isWaitingForRoom { handle(.released) }
+            if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
+                reportedAt = Clock.now()
+                upkeep.report()
+            }
         }
+        upkeep.end()
         pool.drain()
+        if fatal == nil { saveAll() }
         if let fatal { throw fatal }
         logger.notice("stopped", metadata: ["rejected-messages": "\(rejected)"])
+    }
+
+    /// Carries out what is under way, then a checkpoint of each partition, so that the next start
+    /// has nothing to replay.
+    private func saveAll() {
+        for event in mailbox.takeAll() where fatal == nil { handle(event) }
+        pool.drain()
+        for event in mailbox.takeAll() where fatal == nil { handle(event) }
+        node.checkpointAll(into: &directives)
+        let given = directives
+        directives.removeAll()
+        for directive in given where fatal == nil { carryOut(directive) }
+        pool.drain()
+        for case .checkpointed(_, .failure(let error)) in mailbox.takeAll() {
+            logger.warning("no last checkpoint; the log is kept", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// Takes a bounded number of messages, so that completions get their turn.
@@ -179,8 +206,8 @@ private final class ShardDriver {
         case .checkpoint(let partition, let lsn, let state):
             pool.checkpoint(partition, lsn, state)
         case .drop(let partition, let space): pool.drop(partition, space)
-        case .survey(let request): pool.survey(request)
-        case .scrub(let bytesPerSecond): pool.scrub(bytesPerSecond: bytesPerSecond)
+        case .survey(let request): upkeep.survey(request)
+        case .scrub(let bytesPerSecond): upkeep.scrub(bytesPerSecond: bytesPerSecond)
         case .snapshot(let place, let partition, _, let state):
             pool.snapshot(place, partition, state)
         case .stop(let error): fatal = error

@@ -18,8 +18,7 @@ final class StoragePool: Sendable {
     private let pageQueues: [PageQueue]
     private let logQueues: [DispatchQueue]
     private let checkpointQueue = DispatchQueue(label: "loci.checkpoint")
-    /// Copies of partitions are made side by side: all are cut before any of them is complete.
-    let snapshotQueue = DispatchQueue(label: "loci.snapshot", attributes: .concurrent)
+    let upkeep: StorageUpkeep
     private let pendingWriteBytes = Atomic(0)
     private let isFlushPlanned = Atomic(false)
     /// A page's file did not take a write: no checkpoint may count on it.
@@ -30,9 +29,11 @@ final class StoragePool: Sendable {
 
     /// - Parameter memory: Where page-ins go.
     init(
-        store: SliceStore, snapshotFolder: String, memory: any PageMemory, threads: Int,
+        store: SliceStore, upkeep: StorageUpkeep, snapshotFolder: String, memory: any PageMemory,
+        threads: Int,
         mailbox: Mailbox<ShardEvent>
     ) {
+        self.upkeep = upkeep
         self.snapshotFolder = snapshotFolder
         self.store = store
         self.memory = memory
@@ -130,7 +131,9 @@ final class StoragePool: Sendable {
     }
 
     func drop(_ partition: PartitionIndex, _ space: SpaceID) {
-        afterWrites(on: checkpointQueue) { [store] in store.drop(space: space, partition: partition) }
+        afterWrites(on: checkpointQueue) { [store] in
+            store.drop(space: space, partition: partition)
+        }
     }
 
     /// Runs work once every page write given so far is done.

@@ -1,5 +1,7 @@
 public import LociBase
 public import LociModel
+import LociStorage
+public import LociTiering
 
 /// One tier of every shard, as the cluster file's `tiers:` says it.
 ///
@@ -7,16 +9,6 @@ public import LociModel
 /// - `eviction` is there for tiers of memory and no other, `path` for tiers of files and no other,
 ///   `compression` for the hdd tier and no other.
 public struct TierConfiguration: Sendable, Equatable {
-    /// Which page leaves a full tier of memory.
-    public enum Eviction: String, Sendable, CaseIterable {
-        case s3FIFO = "s3-fifo"
-        case sieve
-        case wTinyLFU = "w-tinylfu"
-        case lru
-        case fifo
-        case clock
-    }
-
     /// How extents on the hdd tier are kept.
     public enum Compression: String, Sendable, CaseIterable {
         case zstd
@@ -26,14 +18,14 @@ public struct TierConfiguration: Sendable, Equatable {
     public let kind: Tier
     /// Bytes of pages that each shard may keep there.
     public let capacityBytes: Int
-    public let eviction: Eviction?
+    public let eviction: EvictionKind?
     /// Folder of the tier's files: absolute, or relative to where the program was started. Each
     /// shard has a folder of its own in it.
     public let path: String?
     public let compression: Compression?
 
     public init(
-        kind: Tier, capacityBytes: Int, eviction: Eviction? = nil, path: String? = nil,
+        kind: Tier, capacityBytes: Int, eviction: EvictionKind? = nil, path: String? = nil,
         compression: Compression? = nil
     ) {
         self.kind = kind
@@ -47,7 +39,7 @@ public struct TierConfiguration: Sendable, Equatable {
     /// there is.
     public static func standard(dataFolder: String) -> [TierConfiguration] {
         [
-            TierConfiguration(kind: .dram, capacityBytes: memoryBytes, eviction: .s3FIFO),
+            TierConfiguration(kind: .dram, capacityBytes: memoryBytes, eviction: .standard),
             TierConfiguration(kind: .ssd, capacityBytes: diskBytes, path: dataFolder),
         ]
     }
@@ -69,6 +61,25 @@ public enum PageInChoice: String, Sendable, CaseIterable {
     case direct
     /// `O_DIRECT` through an io_uring.
     case ioUring = "io-uring"
-    /// What measured best among those that the machine allows.
+    /// What measured best: direct. It leaves the kernel's cache out, so that memory stays within
+    /// the tiers' capacities.
     case auto
+
+    var kind: PageInKind {
+        switch self {
+        case .mapping: .mapped
+        case .pread: .buffered
+        case .direct, .auto: .direct
+        case .ioUring: .ring
+        }
+    }
+
+    init(_ kind: PageInKind) {
+        switch kind {
+        case .mapped: self = .mapping
+        case .buffered: self = .pread
+        case .direct: self = .direct
+        case .ring: self = .ioUring
+        }
+    }
 }

@@ -8,10 +8,12 @@ struct BenchPolicies: ParsableCommand {
         commandName: "policies",
         abstract: "Compares eviction policies on recorded streams of requests; needs no cluster.",
         discussion: """
-            Hit ratios of each policy and of Belady's optimum, which knows the future, in memories \
-            that start empty and hold a share of the different keys of a trace.
-            A trace is a file of 64-bit little-endian keys, .u64 or .u64.xz. Without one, those in \
-            the folder traces of LOCI_DATA are taken.
+            Hit ratios of each policy and of Belady's optimum, which knows the future, in \
+            memories that start empty and hold a share of the different keys of a trace.
+            A trace is a file of 64-bit little-endian keys (.u64), or a text (.csv; its first \
+            column is left out), which stands for the rows of 2-, 3- and 4-grams that a language \
+            model asks for; both also packed (.xz, .gz). Without one, those in the folder traces \
+            of LOCI_DATA are taken.
             """)
 
     @Argument(help: "Files with traces.")

@@ -18,8 +18,9 @@ struct Loci: AsyncParsableCommand {
             FieldCommand.self, CollectionCommand.self, ReadCommand.self, WriteCommand.self,
             ImportCommand.self, QueryCommand.self, RetrieveCommand.self, ScrollCommand.self,
             CountCommand.self, DeleteCommand.self, StatusCommand.self, ResidencyCommand.self,
-            ScrubCommand.self,
-            SnapshotCommand.self, BenchCommand.self,
+            ScrubCommand.self, SnapshotCommand.self, RestoreCommand.self, VerifyCommand.self,
+            InspectCommand.self,
+            BenchCommand.self,
         ])
 
     /// An answer came, but some shard's part of it is missing.

@@ -92,7 +92,8 @@ private final class PageInWork: Sendable {
     func run(_ reader: PageInSubject.Reader) {
         var mine = Result()
         var now = ContinuousClock.now
-        while now < end {
+        // At least one batch, however late this thread was started.
+        repeat {
             let first = next.add(batch, ordering: .relaxed).oldValue
             guard first + batch <= order.count else { break }
             do {
@@ -105,7 +106,7 @@ private final class PageInWork: Sendable {
             now = .now
             mine.pages += batch
             mine.nanoseconds.append(UInt32(min(4e9, (now - before).inSeconds * 1e9)))
-        }
+        } while now < end
         results.withLock { all in
             all.pages += mine.pages
             all.nanoseconds += mine.nanoseconds

@@ -37,6 +37,22 @@ import Testing
         #expect(unpacked.output == expected.output && expected.output.contains("packed"))
     }
 
+    /// Two documents of five tokens and one, worked out by hand: three requests for each token; the
+    /// second document asks again for the three rows with which the first starts.
+    @Test func asksForTheNGramsOfAText() async throws {
+        let text = "1,\"Say \"\"a,\",\"b\"\n2,SAY,\n"
+        let trace = try write("text.csv", Data(text.utf8))
+        #expect(try await run("/usr/bin/env", ["gzip", trace]).code == 0)
+        let (code, output, errors) = try await bench([trace + ".gz", "--sizes", "100", "--json"])
+        try #require(code == 0, "\(errors)")
+        let report = try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any]
+        let result = try #require((report?["results"] as? [[String: Any]])?.first)
+        // say, a quote, a, a comma, b; and say.
+        #expect(result["requests"] as? Int == 18)
+        #expect(result["keys"] as? Int == 15)
+        #expect(result["optimum"] as? Double == 3.0 / 18)
+    }
+
     @Test func saysWhatIsWrongWithATrace() async throws {
         let torn = try write("torn.u64", Data([1, 2, 3]))
         let unpackable = try write("noise.u64.xz", Data([1, 2, 3, 4, 5, 6, 7, 8]))

@@ -5,6 +5,7 @@ import LociTransport
 import Logging
 import Testing
 
+import LociTiering
 @testable import LociRuntime
 
 @Suite("A configuration file")
@@ -33,7 +34,7 @@ struct ConfigurationTests {
         #expect(configuration.shards.map(\.text).last == "tcp://127.0.0.1:7102")
         #expect(
             configuration.tiers == [
-                TierConfiguration(kind: .dram, capacityBytes: 256 << 20, eviction: .s3FIFO),
+                TierConfiguration(kind: .dram, capacityBytes: 256 << 20, eviction: .standard),
                 TierConfiguration(kind: .ssd, capacityBytes: 1 << 50, path: "etc/data"),
             ])
         #expect(configuration.pageIn == .auto)
@@ -78,7 +79,7 @@ struct ConfigurationTests {
         #expect(
             configuration.tiers == [
                 TierConfiguration(kind: .dram, capacityBytes: 2 << 30, eviction: .wTinyLFU),
-                TierConfiguration(kind: .far, capacityBytes: 8 << 30, eviction: .s3FIFO),
+                TierConfiguration(kind: .far, capacityBytes: 8 << 30, eviction: .standard),
                 TierConfiguration(kind: .ssd, capacityBytes: 40 << 30, path: "etc/ssd"),
                 TierConfiguration(
                     kind: .hdd, capacityBytes: 2 << 40, path: "/mnt/slow",

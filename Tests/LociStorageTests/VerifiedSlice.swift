@@ -8,13 +8,15 @@ final class VerifiedSlice {
     let model: SliceModel
     private let place: PartitionPlace
 
-    init() throws {
+    /// - Parameter appends: After the last checkpoint.
+    init(appends: Int = 6) throws {
         var random = SeededRandom(seed: 21)
         model = SliceModel()
         fileSystem = model.fileSystem
         try model.open()
         for round in 0..<3 {
-            for _ in 0..<6 { try model.append((0..<3).map { _ in Edit(using: &random) }) }
+            let count = round == 2 ? appends : 6
+            for _ in 0..<count { try model.append((0..<3).map { _ in Edit(using: &random) }) }
             if round < 2 { try model.checkpoint() }
         }
         model.endProcess()
@@ -33,6 +35,28 @@ final class VerifiedSlice {
         let file = try fileSystem.open(path, create: false)
         try file.write(Bytes([try file.read(at: position, count: 1)[0] ^ bit]), at: position)
         try file.sync()
+    }
+
+    /// Puts a file's content into another one.
+    /// - Parameter shard: Whose file it shall be then, with a header that is right.
+    func copy(_ from: String, to: String, shard: ShardIndex?) throws {
+        let source = try fileSystem.open(from, create: false)
+        let target = try fileSystem.open(to, create: false)
+        let size = try source.size()
+        let contents = try source.dataRanges(in: 0..<size).map { range in
+            (range.lowerBound, try source.read(at: range.lowerBound, count: Int(range.count)))
+        }
+        try target.resize(to: 0)
+        try target.resize(to: size)
+        for (offset, bytes) in contents { try target.write(bytes, at: offset) }
+        guard let shard else { return }
+        let isSegment = from.hasSuffix(".segment")
+        let offset = isSegment ? size - SegmentLayout.footerBytes : 0
+        let old = HeaderView(try target.read(at: offset, count: FileHeader.byteCount))!
+        let header = FileHeader(
+            kind: old.kind!, identity: SliceIdentity(clusterID: 5, shard: shard),
+            partition: old.partition, number: old.number, proof: old.proof)
+        try target.write(header.encoded, at: offset)
     }
 
     /// Bytes of a file that mean the same.

@@ -126,6 +126,31 @@ import Testing
         #expect(victims(seed: 5) == victims(seed: 5))
     }
 
+    /// Ghosts and sketches forget: a stream of ever new pages does not take ever more memory.
+    @Test(arguments: EvictionKind.allCases)
+    func memoryDoesNotGrowWithTheStream(kind: EvictionKind) {
+        var policy = kind.make(capacity: 100, seed: 1)
+        for slot in 0..<Int32(100) { policy.insert(slot, key: mix64(UInt64(slot))) }
+        func miss(_ keys: Range<UInt64>) {
+            for key in keys {
+                let slot = policy.victim()!
+                policy.insert(slot, key: mix64(key))
+            }
+        }
+        miss(100..<1000)
+        let before = Self.storedElements(policy)
+        miss(1000..<20_000)
+        #expect(Self.storedElements(policy) == before)
+        #expect(before < 10_000)
+    }
+
+    /// Elements of all arrays in a value.
+    private static func storedElements(_ value: Any) -> Int {
+        let mirror = Mirror(reflecting: value)
+        if mirror.displayStyle == .collection { return mirror.children.count }
+        return mirror.children.reduce(0) { $0 + storedElements($1.value) }
+    }
+
     @Test(arguments: EvictionKind.allCases)
     func anEmptyPolicyHasNoVictim(kind: EvictionKind) {
         var policy = kind.make(capacity: 0, seed: 1)

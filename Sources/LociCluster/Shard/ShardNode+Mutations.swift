@@ -316,6 +316,18 @@ extension ShardNode {
             .checkpoint(partition, worker.lsn, worker.state))
     }
 
+    /// Orders a checkpoint of each partition that has records in its log and nothing under way.
+    public mutating func checkpointAll(into directives: inout [ShardDirective]) {
+        for partition in workers.keys.sorted() {
+            let worker = workers[partition]!
+            guard worker.logBytes > 0, worker.inFlight.isEmpty, !worker.isCheckpointing else {
+                continue
+            }
+            workers[partition]!.isCheckpointing = true
+            directives.append(.checkpoint(partition, worker.lsn, worker.state))
+        }
+    }
+
     mutating func checkpointed(
         _ partition: PartitionIndex, _ result: Result<UInt64, LociError>,
         into directives: inout [ShardDirective]

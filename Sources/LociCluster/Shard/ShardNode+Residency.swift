@@ -111,13 +111,13 @@ extension ShardNode {
         vitals.pagesVerified = storageVitals.pagesVerified
         vitals.pagesDamaged = storageVitals.pagesDamaged
         let far = pages.farVitals?.overflowBytes ?? 0
-        vitals.overflowBytes =
-            storageVitals.overflowBytes + UInt64(pages.dramVitals.overflowBytes + far)
+        vitals.overflowBytes = UInt64(pages.dramVitals.overflowBytes + far)
         vitals.isFull = storageVitals.isFull
     }
 
     private var tierVitals: [TierVitals] {
         var tiers = [TierVitals(.dram, pages.dramVitals)]
+        tiers[0].dirtyBytes = storageVitals.writeBufferBytes
         if let far = pages.farVitals { tiers.append(TierVitals(.far, far)) }
         return tiers + storageVitals.tiers.filter { $0.tier > .far }
     }

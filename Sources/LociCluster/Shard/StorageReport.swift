@@ -11,7 +11,8 @@ public struct StorageVitals: Equatable, Sendable {
     /// Since the shard started: pages checked, and damaged beyond repair.
     public var pagesVerified: UInt64 = 0
     public var pagesDamaged: UInt64 = 0
-    public var overflowBytes: UInt64 = 0
+    /// Bytes of writes that are durable in the log and not yet in the segments.
+    public var writeBufferBytes: UInt64 = 0
     /// The disk is full: writes are refused.
     public var isFull = false
 
@@ -76,7 +77,8 @@ public struct SnapshotPlace: Hashable, Sendable {
         self.id = id
     }
 
-    /// The folder within the cluster's snapshot folder, for all partitions, while the snapshot is being made. Names of
-    /// snapshots do not begin with a dot, so it cannot pass for a complete one.
+    /// The folder within the cluster's snapshot folder, for all partitions, while the snapshot is
+    /// being made. Names of snapshots do not begin with a dot, so it cannot pass for a complete
+    /// one.
     public var workingFolder: String { ".\(name)-\(String(id, radix: 16))" }
 }

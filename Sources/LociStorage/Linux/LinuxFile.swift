@@ -23,16 +23,12 @@ final class LinuxFile: StorageFile {
     }
 
     func read(at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(StorageError) {
-        var done = 0
-        while done < target.count {
-            let got = try SystemCall.retrying("pread", path) {
-                unsafe pread(
-                    descriptor.number, target.baseAddress! + done, target.count - done,
-                    off_t(offset) + off_t(done))
-            }
-            guard got > 0 else { throw endError(offset + UInt64(target.count)) }
-            done += got
+        let done = try SystemCall.transferring(target.count, "pread", path) { done in
+            unsafe pread(
+                descriptor.number, target.baseAddress! + done, target.count - done,
+                off_t(offset) + off_t(done))
         }
+        if done < target.count { throw endError(offset + UInt64(target.count)) }
     }
 
     func dataRanges(in range: Range<UInt64>) throws(StorageError) -> [Range<UInt64>] {
@@ -58,16 +54,12 @@ final class LinuxFile: StorageFile {
 
     func write(_ bytes: Bytes, at offset: UInt64) throws(StorageError) {
         unsafe try bytes.withUnsafeBytes { (source: UnsafeRawBufferPointer) throws(StorageError) in
-            var done = 0
-            while done < source.count {
-                let put = try SystemCall.retrying("pwrite", path) {
-                    unsafe pwrite(
-                        descriptor.number, source.baseAddress! + done, source.count - done,
-                        off_t(offset) + off_t(done))
-                }
-                guard put > 0 else { throw .io(operation: "pwrite", path: path, errno: EIO) }
-                done += put
+            let done = try SystemCall.transferring(source.count, "pwrite", path) { done in
+                unsafe pwrite(
+                    descriptor.number, source.baseAddress! + done, source.count - done,
+                    off_t(offset) + off_t(done))
             }
+            if done < source.count { throw .io(operation: "pwrite", path: path, errno: EIO) }
         }
     }
 

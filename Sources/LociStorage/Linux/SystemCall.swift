@@ -14,6 +14,22 @@ enum SystemCall {
         }
     }
 
+    /// Calls until all bytes are transferred, since the kernel may transfer fewer than it is asked
+    /// for.
+    /// - Parameter body: Gets how many bytes are done; returns how many more it has transferred.
+    /// - Returns: Fewer than `count` if a call transferred none.
+    static func transferring(
+        _ count: Int, _ operation: String, _ path: String, _ body: (Int) -> Int
+    ) throws(StorageError) -> Int {
+        var done = 0
+        while done < count {
+            let more = try retrying(operation, path) { body(done) }
+            if more == 0 { break }
+            done += more
+        }
+        return done
+    }
+
     /// Full disks and quotas are a case of their own.
     static func error(_ operation: String, _ path: String, _ number: Int32) -> StorageError {
         number == ENOSPC || number == EDQUOT

@@ -49,9 +49,10 @@ extension PartitionLog {
         return (log, records)
     }
 
-    /// Whether any file may hold a record.
+    /// Whether any file holds a record, or shows that there was one.
     static func holdsRecords(in place: PartitionPlace) throws(StorageError) -> Bool {
         for file in try listFiles(in: place) {
+            if file.first > firstLSN { return true }
             let size = try place.fileSystem.open(file.path, create: false).size()
             if size > UInt64(FileHeader.byteCount) { return true }
         }

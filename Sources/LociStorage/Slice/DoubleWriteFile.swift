@@ -23,6 +23,12 @@ struct DoubleWriteFile: Sendable {
         path = place.folder + "/double-write-" + suffix
     }
 
+    /// The file at a path, for a look at it.
+    init(at path: String, in place: PartitionPlace) {
+        self.place = place
+        self.path = path
+    }
+
     static func both(in place: PartitionPlace) -> [DoubleWriteFile] {
         [DoubleWriteFile("a", place), DoubleWriteFile("b", place)]
     }

@@ -31,10 +31,13 @@ struct ReadBatch {
                     PageName(request.address), pageBytes: request.pageBytes)
                 {
                 case .buffered(let image): answers[index] = .loaded(image, from: .dram)
-                case .nowhere: answers[index] = .loaded(Bytes(zeros: request.pageBytes), from: .ssd)
+                case .nowhere:
+                    answers[index] = .loaded(Bytes(zeros: request.pageBytes), from: .dram)
                 case .segment(let segment, let sum):
                     let place = Place(index: index, segment: segment, sum: sum)
-                    if !sum.isCold {
+                    if !sum.isCold, request.slowest < .ssd {
+                        answers[index] = .skipped(.ssd)
+                    } else if !sum.isCold {
                         warm.append(place)
                     } else if request.slowest < .hdd {
                         answers[index] = .skipped(.hdd)

@@ -57,6 +57,13 @@ final class Segment: Sendable {
     let file: any StorageFile
     private let path: String
 
+    /// A file that was found to be this segment's, for a look at it.
+    init(_ name: SegmentName, _ file: any StorageFile) {
+        self.name = name
+        self.file = file
+        path = ""
+    }
+
     /// - Returns: nil if the file is absent and not to be created.
     /// - Throws: `foreign` or `corrupt` if it is not this segment's file.
     init?(_ name: SegmentName, in place: PartitionPlace, create: Bool) throws(StorageError) {

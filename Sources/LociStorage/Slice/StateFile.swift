@@ -48,20 +48,27 @@ enum StateFile {
             throw .corrupt(path: path, what: "its checksum is wrong")
         }
         do {
-            var reader = ByteReader(content)
-            var segments: Set<SegmentName> = []
-            for _ in 0..<(try reader.read(UInt32.self)) {
-                let space: SpaceID = try reader.read()
-                let number: UInt64 = try reader.read()
-                segments.insert(
-                    SegmentName(
-                        space: space, number: number,
-                        pageBytes: Int(try reader.read(UInt32.self))))
-            }
-            return Content(segments: segments, state: try reader.readRaw(reader.remaining))
+            let (segments, state) = try decode(content)
+            return Content(segments: segments, state: state)
         } catch {
             throw .corrupt(path: path, what: "its list of segments is cut short")
         }
+    }
+
+    /// What stands behind the header.
+    static func decode(
+        _ content: Bytes
+    ) throws(TruncatedBytes) -> (segments: Set<SegmentName>, state: Bytes) {
+        var reader = ByteReader(content)
+        var segments: Set<SegmentName> = []
+        for _ in 0..<(try reader.read(UInt32.self)) {
+            let space: SpaceID = try reader.read()
+            let number: UInt64 = try reader.read()
+            segments.insert(
+                SegmentName(
+                    space: space, number: number, pageBytes: Int(try reader.read(UInt32.self))))
+        }
+        return (segments, try reader.readRaw(reader.remaining))
     }
 
     static func names(in place: PartitionPlace) throws(StorageError) -> [String] {

@@ -9,8 +9,8 @@ extension Segment {
         let hasBlocks: Bool
     }
 
-    /// Pages that one walk looks at together: their block lists are in memory at once.
-    static let walkedPages: UInt64 = 1 << 20
+    /// Pages whose block lists a walk has in memory at once: at worst 64 MiB of them.
+    static let walkedPages: UInt64 = 1 << 22
     private static let sumsAtOnce: UInt64 = 4096
 
     /// Calls with each page of a range that the segment says something of, until it answers false.

@@ -32,8 +32,8 @@ extension SliceStore {
     /// rate that the disks can spare; a flush of this partition waits for the step.
     /// - Parameters:
     ///   - cursor: `next` of the step before; nil to begin.
-    ///   - budgetBytes: A step ends once it has read as much, or looked at as many pages as would
-    ///     be as much in a segment with few pages.
+    ///   - budgetBytes: A step ends once it has read as much, and earlier at the end of a segment
+    ///     or in a stretch without pages.
     /// - Throws: What keeps the partition from working.
     public func scrub(
         _ partition: PartitionIndex, from cursor: ScrubCursor?, budgetBytes: Int
@@ -82,6 +82,11 @@ private struct SegmentScrub {
     private(set) var damaged: [ScrubStep.Damage] = []
     private let budgetBytes: Int
 
+    /// A window's block list is a look for each of its pages at worst; where there are few pages, a
+    /// step ends after so many windows.
+    private static let windowPages: UInt64 = 1 << 14
+    private static let windows = 256
+
     init(_ name: SegmentName, from page: UInt64, budgetBytes: Int) {
         self.name = name
         self.budgetBytes = budgetBytes
@@ -95,20 +100,26 @@ private struct SegmentScrub {
                 throw store.damage(
                     PageName(name.space, name.pages.lowerBound), name, "its file is missing")
             }
-            // One look at the block list per step: where there are few pages, the step ends there.
-            let end = min(next + Segment.walkedPages, name.pages.upperBound)
-            var reached = end
-            try segment.walk(next..<end) { page throws(StorageError) in
-                verify(page, of: segment, in: store)
-                reached = page.number + 1
-                return bytes < budgetBytes
+            for _ in 0..<Self.windows where next < name.pages.upperBound && bytes < budgetBytes {
+                try verifyWindow(of: segment, in: store)
             }
-            next = bytes < budgetBytes ? end : reached
         } catch {
             store.counters.countDamage()
             note(name.pages.lowerBound, error, store)
             next = name.pages.upperBound
         }
+    }
+
+    private mutating func verifyWindow(
+        of segment: Segment, in store: PartitionStore
+    ) throws(StorageError) {
+        let end = min(next + Self.windowPages, name.pages.upperBound)
+        try segment.walk(next..<end) { page throws(StorageError) in
+            verify(page, of: segment, in: store)
+            next = page.number + 1
+            return bytes < budgetBytes
+        }
+        if bytes < budgetBytes { next = end }
     }
 
     private mutating func verify(
