@@ -184,6 +184,7 @@ import Testing
         let now = table.peek(address(1))?[0]
         let then = lease.withBytes { firstByte($0) }
         #expect(now == 50 && then == 1)
+        #expect(arena.usedBytes == 2 * pageBytes, "both copies are the arena's")
         // The old copy and the new one fill the budget: only the new one can leave.
         guard case .waits = table.request(needs(5, 6), for: 1) else {
             Issue.record("the leased page was given away")

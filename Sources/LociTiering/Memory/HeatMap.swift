@@ -64,18 +64,18 @@ public struct HeatMap: Sendable {
     public mutating func touch(_ extent: Extent) {
         uses += 1
         usesSinceHalving += 1
-        grow(&counters[extent, default: 0])
+        Self.grow(&counters[extent, default: 0], chance: mix64(uses))
         if usesSinceHalving > max(10 * counters.count, Self.fewestUsesBetweenHalvings) { halve() }
         while counters.count > Self.mostExtents { halve() }
     }
 
-    private func grow(_ counter: inout UInt8) {
-        guard counter >= Self.exactUpTo else {
+    private static func grow(_ counter: inout UInt8, chance: UInt64) {
+        guard counter >= exactUpTo else {
             counter += 1
             return
         }
-        let odds = UInt64(counter - Self.exactUpTo) * UInt64(Self.slowness) + 1
-        if counter < .max, mix64(uses) % odds == 0 { counter += 1 }
+        let odds = UInt64(counter - exactUpTo) * UInt64(slowness) + 1
+        if counter < .max, chance % odds == 0 { counter += 1 }
     }
 
     private mutating func halve() {
