@@ -123,7 +123,7 @@ extension ProcessTests {
         let cluster = try await LocalCluster.running(shards: 2)
         let client = try cluster.client()
         try await client.createField("rows", elementType: .raw, shape: [200_000, 264])
-        let cells = (0..<UInt64(3000)).map { $0 * 61 }
+        let cells = (0..<UInt64(12_000)).map { $0 * 16 }
         _ = try await client.write(
             "rows", cells: cells, bytes: Bytes(values: cells.flatMap { [$0] + Array(1..<33) }))
         let data = "\(cluster.folder)/data"
