@@ -72,7 +72,7 @@ struct VerifyCommand: AsyncParsableCommand {
         print("pages        \(Show.count(report.pages)) are what was written")
         if report.coldPages > 0 {
             print(
-                "cold pages   \(Show.count(report.coldPages)) lie on the hdd tier, not checked; --hdd does"
+                "cold pages   \(Show.count(report.coldPages)) lie on the hdd tier (see --hdd)"
             )
         }
         print("records      \(Show.count(report.records))")

@@ -3,10 +3,10 @@ import LociBase
 
 /// Checks the files of shards that do not run, and changes nothing.
 ///
-/// A bit that is flipped, a write that was torn, lost or went elsewhere, a file that is missing, cut,
-/// swapped or foreign: each gives a finding that names the file, the place in it, and the page or
-/// record that is lost. What only the next start would mend, or a crash leaves behind, is told apart
-/// from damage. Memory is bounded by the largest log file.
+/// A bit that is flipped, a write that was torn, lost or went elsewhere, a file that is missing,
+/// cut, swapped or foreign: each gives a finding that names the file, the place in it, and the page
+/// or record that is lost. What only the next start would mend, or a crash leaves behind, is told
+/// apart from damage. Memory is bounded by the largest log file.
 public enum SliceVerifier {
     static let restore = "Restore the data folder from a copy or a snapshot."
 
@@ -16,7 +16,8 @@ public enum SliceVerifier {
     ///   - coldFolder: The path of the hdd tier, or the shard's folder in it. Without it, pages
     ///     that lie there are only counted.
     ///   - onProgress: Bytes that are checked, and that there are to check, at least.
-    /// - Throws: `locked` if a process uses one of the folders; `foreign` if it holds none of these.
+    /// - Throws: `locked` if a process uses one of the folders; `foreign` if it holds none of
+    ///   these.
     public static func verify(
         _ folder: String, _ fileSystem: any StorageFileSystem, coldFolder: String? = nil,
         onProgress: @escaping (UInt64, UInt64) -> Void = { _, _ in },
