@@ -17,6 +17,11 @@ struct VerifyCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The folder to check.", valueName: "data-folder"))
     var folder: String
 
+    @Option(
+        help: ArgumentHelp(
+            "The path of the hdd tier, to check the pages there, too.", valueName: "folder"))
+    var hdd: String?
+
     @Flag(help: "Print JSON instead of a table.")
     var json = false
 
@@ -27,7 +32,7 @@ struct VerifyCommand: AsyncParsableCommand {
         do throws(StorageError) {
             report = try SliceVerifier.verify(
                 folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder,
-                ReadingFileSystem(),
+                ReadingFileSystem(), coldFolder: hdd,
                 onProgress: { done, all in
                     if total == nil {
                         progress = Progress("verifying", unit: "bytes", total: all)
@@ -66,7 +71,9 @@ struct VerifyCommand: AsyncParsableCommand {
         print("files        \(Show.count(report.files))")
         print("pages        \(Show.count(report.pages)) are what was written")
         if report.coldPages > 0 {
-            print("cold pages   \(Show.count(report.coldPages)) lie elsewhere, not checked")
+            print(
+                "cold pages   \(Show.count(report.coldPages)) lie on the hdd tier (see --hdd)"
+            )
         }
         print("records      \(Show.count(report.records))")
         print("read         \(Show.bytes(report.bytes))")

@@ -57,8 +57,9 @@ struct PowerLossTests {
             lost += writer.written - found
         }
         print(
-            "\(moments) losses of power, seed \(seed): \(writer.acknowledged) records acknowledged, "
-                + "0 lost; \(lost) that were not, \(torn) torn writes mended, \(unstable) copies "
+            "\(moments) losses of power, seed \(seed): \(writer.acknowledged) records "
+                + "acknowledged, 0 lost; \(lost) that were not, "
+                + "\(torn) torn writes mended, \(unstable) copies "
                 + "taken again")
     }
 }

@@ -4,7 +4,8 @@ import Synchronization
 
 @testable import LociStorage
 
-/// Counts the calls of storage, and does something just before one of them. Only one thread uses it.
+/// Counts the calls of storage, and does something just before one of them. Only one thread uses
+/// it.
 final class PowerSupply: @unchecked Sendable {
     private var left: Int?
     private var action: () -> Void = {}

@@ -59,7 +59,8 @@ struct VerifyTests {
         #expect(try slice.verify().findings.isEmpty)
         print(
             "\(flips) flipped bits in \(classes.count) places of \(kinds.count) kinds, "
-                + "\(rounds) runs, \(found[.damage]!) damage, \(found[.repairable]!) repairable, 0 missed"
+                + "\(rounds) runs, \(found[.damage]!) damage, "
+                + "\(found[.repairable]!) repairable, 0 missed"
         )
     }
 

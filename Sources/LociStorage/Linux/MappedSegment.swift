@@ -39,9 +39,13 @@ import LociBase
             let range = (off_t(offset), off_t(target.count))
             _ = posix_fadvise(file.descriptor.number, range.0, range.1, POSIX_FADV_WILLNEED)
         }
-        guard
-            unsafe loci_guarded_copy(target.baseAddress!, base + Int(offset), target.count) == 0
-        else {
+        let position = unsafe base + Int(offset)
+        if unsafe loci_guarded_copy(target.baseAddress!, position, target.count) == 0 { return }
+        // A file system in memory wants room for a hole that is looked at through a mapping, and
+        // may have none; and of a device, a call says what is wrong.
+        do throws(StorageError) {
+            unsafe try file.read(at: offset, into: target)
+        } catch .corrupt {
             throw .fault(path: file.path)
         }
     }

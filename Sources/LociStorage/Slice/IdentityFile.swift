@@ -32,11 +32,20 @@ enum IdentityFile {
         let header = FileHeader(
             kind: .identity, identity: identity, partition: noPartition, number: incarnation,
             proof: 0)
-        let file = try fileSystem.open(path + ".new", create: true)
-        try file.resize(to: 0)
-        try file.write(header.encoded, at: 0)
-        try file.sync()
-        try fileSystem.rename(path + ".new", to: path)
+        do throws(StorageError) {
+            let file = try fileSystem.open(path + ".new", create: true)
+            try file.resize(to: 0)
+            try file.write(header.encoded, at: 0)
+            try file.sync()
+            try fileSystem.rename(path + ".new", to: path)
+        } catch .noSpace where incarnation > 1 {
+            // A shard starts on a full disk, too, and reads. A header lies in one sector, which a
+            // loss of power does not tear.
+            try fileSystem.remove(path + ".new")
+            let file = try fileSystem.open(path, create: false)
+            try file.write(header.encoded, at: 0)
+            try file.sync()
+        }
     }
 
     private static let noPartition = PartitionIndex.max

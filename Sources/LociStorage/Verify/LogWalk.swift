@@ -23,7 +23,8 @@ struct LogWalk {
 
     private static let windowBytes = 4 << 20
 
-    /// - Parameter onRecord: Gets each whole record and its place in the file; says whether to go on.
+    /// - Parameter onRecord: Gets each whole record and its place in the file; says whether to go
+    ///   on.
     /// - Throws: What the header and reading meet.
     init(
         _ file: any StorageFile, _ path: String, in place: PartitionPlace,

@@ -1,4 +1,5 @@
 import LociBase
+import LociModel
 
 extension PartitionVerifier {
     /// Checks a segment that the checkpoint lists: its size and footer, and each page against its
@@ -66,7 +67,7 @@ extension PartitionVerifier {
 
     /// A page that is lost, unless the next start takes it from a double-write file.
     private func findBad(
-        _ page: PageName, _ sum: PageSum, _ path: String, at offset: UInt64,
+        _ page: PageName, _ sum: PageSum, _ path: String, at offset: UInt64?,
         _ batches: [DoubleWriteFile.Batch], _ what: String
     ) {
         let subject = "page \(page.number) of space \(page.space)"
@@ -87,22 +88,37 @@ extension PartitionVerifier {
         }
     }
 
+    /// A page that its checksum says to lie on the cold tier.
     private func verifyCold(
         _ image: Bytes, _ page: Segment.PresentPage, _ name: PageName, _ segment: Segment,
         _ path: String, _ batches: [DoubleWriteFile.Batch]
     ) {
-        if image.isZero { return run.countColdPage() }
         let offset = segment.name.layout.offset(of: page.number)
-        guard page.sum.matches(image, name, in: place) else {
+        guard hasColdTier else {
             return findBad(
                 name, page.sum, path, at: offset, batches,
-                "it is cold, and has bytes here that its checksum was not made of")
+                "its checksum says that it is on a cold tier, and the shard has none")
         }
-        run.countPage()
-        run.find(
-            .repairable, .page, path, at: offset,
-            about: "page \(name.number) of space \(name.space)",
-            "it is cold, and its bytes are still here",
-            advice: "A crash during a move to the cold tier leaves this; the next move goes on.")
+        guard let cold else { return run.countColdPage() }
+        let pageBytes = segment.name.pageBytes
+        let answer = cold.coldPages(
+            [(page.number, page.sum)], of: cold.extent(holding: name, pageBytes),
+            pageBytes: pageBytes, into: HeapPageMemory())[0]
+        switch answer {
+        case .success(let bytes) where page.sum.matches(bytes, name, in: place):
+            run.count(bytes: UInt64(pageBytes))
+            run.countPage()
+        case .success:
+            findBad(
+                name, page.sum, path, at: offset, batches,
+                "its bytes on the cold tier are not those that its checksum was made of")
+        case .failure(.damagedPage(_, let extent, let what)):
+            findBad(name, page.sum, extent, at: nil, batches, what)
+        case .failure(let error):
+            run.find(
+                .damage, .page, error, path, at: offset,
+                about: "page \(page.number) of space \(name.space)",
+                advice: error.sentence.advice)
+        }
     }
 }

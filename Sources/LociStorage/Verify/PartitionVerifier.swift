@@ -5,9 +5,20 @@ struct PartitionVerifier {
     let place: PartitionPlace
     let run: VerifyRun
 
-    init(_ place: PartitionPlace, _ run: VerifyRun) {
+    /// Reads pages of the cold tier; nil if it is not to be looked at.
+    let cold: PartitionStore?
+    /// Whether some of the shard's pages may be there.
+    let hasColdTier: Bool
+
+    init(
+        _ place: PartitionPlace, _ run: VerifyRun, cold: ExtentStore?, hasColdTier: Bool
+    ) {
         self.place = place
         self.run = run
+        self.hasColdTier = hasColdTier
+        self.cold = cold.map {
+            PartitionStore(place, SegmentTable(capacity: 1), WriteBufferCounter(limit: 0), $0)
+        }
     }
 
     func verify() {

@@ -26,10 +26,10 @@ public struct ScrubStep: Sendable {
 }
 
 extension SliceStore {
-    /// Reads some of a partition's pages, each from the tier that it lies in, and compares them with
-    /// their checksums. Pages that wait in the write buffer are left out: their files are about to
-    /// be written. Damage stops nothing; it is counted and told. To be called by one thread, at the
-    /// rate that the disks can spare; a flush of this partition waits for the step.
+    /// Reads some of a partition's pages, each from the tier that it lies in, and compares them
+    /// with their checksums. Pages that wait in the write buffer are left out: their files are
+    /// about to be written. Damage stops nothing; it is counted and told. To be called by one
+    /// thread, at the rate that the disks can spare; a flush of this partition waits for the step.
     /// - Parameters:
     ///   - cursor: `next` of the step before; nil to begin.
     ///   - budgetBytes: A step ends once it has read as much, and earlier at the end of a segment

@@ -3,20 +3,23 @@ import LociBase
 
 /// Checks the files of shards that do not run, and changes nothing.
 ///
-/// A bit that is flipped, a write that was torn, lost or went elsewhere, a file that is missing, cut,
-/// swapped or foreign: each gives a finding that names the file, the place in it, and the page or
-/// record that is lost. What only the next start would mend, or a crash leaves behind, is told apart
-/// from damage. Memory is bounded by the largest log file.
+/// A bit that is flipped, a write that was torn, lost or went elsewhere, a file that is missing,
+/// cut, swapped or foreign: each gives a finding that names the file, the place in it, and the page
+/// or record that is lost. What only the next start would mend, or a crash leaves behind, is told
+/// apart from damage. Memory is bounded by the largest log file.
 public enum SliceVerifier {
     static let restore = "Restore the data folder from a copy or a snapshot."
 
     /// Checks a shard's folder, a coordinator's, or a cluster's data folder with those inside.
     /// - Parameters:
     ///   - fileSystem: A `ReadingFileSystem`, or one in memory.
+    ///   - coldFolder: The path of the hdd tier, or the shard's folder in it. Without it, pages
+    ///     that lie there are only counted.
     ///   - onProgress: Bytes that are checked, and that there are to check, at least.
-    /// - Throws: `locked` if a process uses one of the folders; `foreign` if it holds none of these.
+    /// - Throws: `locked` if a process uses one of the folders; `foreign` if it holds none of
+    ///   these.
     public static func verify(
-        _ folder: String, _ fileSystem: any StorageFileSystem,
+        _ folder: String, _ fileSystem: any StorageFileSystem, coldFolder: String? = nil,
         onProgress: @escaping (UInt64, UInt64) -> Void = { _, _ in },
         onFinding: @escaping (VerifyFinding) -> Void = { _ in }
     ) throws(StorageError) -> VerifyReport {
@@ -31,7 +34,7 @@ public enum SliceVerifier {
             switch part.kind {
             case .coordinator: verifyMetadata(part.folder, run)
             case .shard(let number):
-                verifyShard(part.folder, number, cluster: &clusterID, run)
+                verifyShard(part.folder, number, coldFolder, cluster: &clusterID, run)
             }
         }
         return run.report
@@ -133,7 +136,8 @@ public enum SliceVerifier {
     // MARK: A shard
 
     private static func verifyShard(
-        _ folder: String, _ number: ShardIndex?, cluster: inout UInt64?, _ run: VerifyRun
+        _ folder: String, _ number: ShardIndex?, _ coldFolder: String?,
+        cluster: inout UInt64?, _ run: VerifyRun
     ) {
         guard let identity = verifyIdentity(folder, run) else { return }
         let path = folder + "/identity"
@@ -152,8 +156,10 @@ public enum SliceVerifier {
                 advice: "Put the folder of the right cluster here.")
         }
         cluster = cluster ?? identity.clusterID
+        let hasColdTier = run.fileSystem.exists(folder + "/cold-tier")
+        let cold = coldFolder.map { extents(in: $0, of: folder, run.fileSystem) }
         for name in run.list(folder) {
-            if name == "identity" || name == "lock" { continue }
+            if name == "identity" || name == "lock" || name == "cold-tier" { continue }
             guard name.hasPrefix(PartitionPlace.prefix),
                 let partition = PartitionIndex(name.dropFirst(PartitionPlace.prefix.count))
             else {
@@ -169,8 +175,17 @@ public enum SliceVerifier {
             }
             let place = PartitionPlace(
                 partition, in: folder, run.fileSystem, identity, StorageTuning())
-            PartitionVerifier(place, run).verify()
+            PartitionVerifier(place, run, cold: cold, hasColdTier: hasColdTier).verify()
         }
+    }
+
+    private static func extents(
+        in coldFolder: String, of folder: String, _ fileSystem: any StorageFileSystem
+    ) -> ExtentStore {
+        let inside = coldFolder + "/" + lastName(of: folder)
+        let backend = FolderBackend(
+            folder: fileSystem.exists(inside) ? inside : coldFolder, fileSystem: fileSystem)
+        return ExtentStore(ColdTier(backend: backend))
     }
 
     /// - Returns: Whose the folder is; by its other files if need be.

@@ -5,8 +5,8 @@ public struct VerifyFinding: Equatable, Sendable {
     public enum Severity: String, Sendable, CaseIterable, Comparable {
         /// Nothing is lost, and nothing needs to be done.
         case note
-        /// The next start of the shard mends it, or a crash left it so; nothing acknowledged is lost
-        /// unless what is said here was damaged later.
+        /// The next start of the shard mends it, or a crash left it so; nothing acknowledged is
+        /// lost unless what is said here was damaged later.
         case repairable
         /// Bytes that were acknowledged are lost, or the shard will refuse to start.
         case damage
