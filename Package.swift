@@ -125,7 +125,10 @@ let package = Package(
             ]),
         tests(
             "LociRuntimeTests",
-            ["LociBase", "LociModel", "LociRuntime", "LociTiering", "LociTransport"]),
+            [
+                "LociBase", "LociModel", "LociStorage", "LociTiering", "LociRuntime",
+                "LociTransport",
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -34,6 +34,8 @@ public struct ClusterConfiguration: Sendable, Equatable {
     public let snapshotFolder: String
     /// Length of a partition's log that starts a checkpoint.
     public let checkpointLogBytes: Int
+    /// Bytes of pages that each shard moves between tiers of files in a second, at most.
+    public let migrationBytesPerSecond: Int
     /// Threads of each shard that may wait for files.
     public let ioThreads: Int
     /// Whether endpoints outside of loopback may be bound without keys.
@@ -73,6 +75,8 @@ public struct ClusterConfiguration: Sendable, Equatable {
             document.has("snapshot-folder")
             ? document.resolve(try document.string("snapshot-folder", default: ""))
             : dataFolder + "/snapshots"
+        migrationBytesPerSecond = try document.byteCount(
+            "migration-rate", in: ConfigurationRanges.migrationBytesPerSecond, default: 64 << 20)
         checkpointLogBytes = try document.byteCount(
             "checkpoint-after", in: ConfigurationRanges.checkpointLogBytes, default: 256 << 20)
         ioThreads = try document.integer(
@@ -84,9 +88,9 @@ public struct ClusterConfiguration: Sendable, Equatable {
     public func tier(_ kind: Tier) -> TierConfiguration? { tiers.first { $0.kind == kind } }
 
     static let keys = [
-        "name", "id", "data-folder", "partitions", "coordinator", "shards", "tiers", "page-in",
-        "write-buffer", "snapshot-folder", "checkpoint-after", "io-threads", "insecure",
-        "log-level",
+        "name", "id", "data-folder", "partitions", "coordinator", "shards", "tiers",
+        "migration-rate", "page-in", "write-buffer", "snapshot-folder", "checkpoint-after",
+        "io-threads", "insecure", "log-level",
     ]
 }
 
@@ -98,6 +102,7 @@ public enum ConfigurationRanges {
     public static let diskBytes = (64 << 20)...(1 << 50)
     public static let writeBufferBytes = (1 << 20)...(1 << 40)
     public static let checkpointLogBytes = (1 << 20)...(1 << 40)
+    public static let migrationBytesPerSecond = (1 << 20)...(64 << 30)
     public static let ioThreads = 1...64
     /// Shards of a cluster: each has at least one partition.
     public static let shards = 1...Limits.partitions

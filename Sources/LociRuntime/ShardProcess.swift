@@ -29,7 +29,7 @@ public enum ShardProcess {
     }
 }
 
-private final class ShardDriver {
+final class ShardDriver {
     private let logger: Logger
     private let context: TransportContext
     private let router: RouterSocket
@@ -39,6 +39,7 @@ private final class ShardDriver {
     private let upkeep: StorageUpkeep
     private var reportedAt = Instant.zero
     private var node: ShardNode
+    private let migrator: Migrator?
     private var directives: [ShardDirective] = []
     private var rejected: UInt64 = 0
     private var undelivered: UInt64 = 0
@@ -63,7 +64,8 @@ private final class ShardDriver {
             folder: folder, fileSystem: fileSystem,
             identity: SliceIdentity(clusterID: configuration.clusterID, shard: shard),
             partitions: map.partitions(of: shard),
-            writeBufferBytes: configuration.writeBufferBytes)
+            writeBufferBytes: configuration.writeBufferBytes,
+            coldTier: Self.coldTier(configuration, shard))
         let recovered = try ShardRecovery.recover(store, shard: shard, map: map)
         mailbox = try Mailbox()
         stop = StopSignal(waking: mailbox.wakeUp)
@@ -79,6 +81,8 @@ private final class ShardDriver {
                 dram: dram, far: far,
                 checkpointLogBytes: UInt64(configuration.checkpointLogBytes)),
             recovered: recovered, stopwatch: Clock.now)
+        migrator = Self.migrator(configuration, store)
+        migrator?.start()
         logger.notice(
             "ready",
             metadata: [
@@ -146,8 +150,10 @@ private final class ShardDriver {
             if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
                 reportedAt = Clock.now()
                 upkeep.report()
+                migrator?.use(node.heat)
             }
         }
+        migrator?.stop()
         upkeep.end()
         pool.drain()
         if fatal == nil { saveAll() }

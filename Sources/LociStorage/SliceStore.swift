@@ -38,8 +38,8 @@ public final class SliceStore: Sendable {
     /// Opens a shard's folder, and creates what is missing.
     /// - Parameter writeBufferBytes: Memory for pages that were written and are not yet in their
     ///   segments, over all partitions.
-    /// - Parameter coldTier: Where pages may be moved that are seldom used. A folder that was opened
-    ///   with one is never opened without.
+    /// - Parameter coldTier: Where pages may be moved that are seldom used. A folder that was
+    ///   opened with one is never opened without.
     /// - Throws: `locked` if another process has it open; `foreign` if it belongs to another
     ///   cluster or shard, or was written by another version; `corrupt` if its identity is damaged;
     ///   `missingTier` if it was opened with a cold tier before and that is not there.
@@ -95,8 +95,8 @@ public final class SliceStore: Sendable {
     }
 
     /// Pages' bytes, verified, in the order of the requests; each answer stands for itself. Zeros
-    /// where a page was never written; creates no file. A page on a tier slower than its request allows
-    /// is skipped.
+    /// where a page was never written; creates no file. A page on a tier slower than its
+    /// request allows is skipped.
     public func readPages(_ requests: [PageRequest], into memory: any PageMemory) -> [PageAnswer] {
         ReadBatch(requests, of: self).answers(into: memory)
     }

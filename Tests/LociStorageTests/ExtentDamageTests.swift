@@ -113,7 +113,7 @@ struct ExtentDamageTests {
         let bytes = try stage.content(path, memory)
         let tableBytes = ExtentTable.byteCount(stage.extent, pageBytes: stage.pageBytes)
         var random = SeededRandom(seed: 4)
-        for flip in 0..<300 {
+        for flip in 0..<80 {
             // Every other flip hits the table or the header.
             let position = random.below(flip % 2 == 0 ? bytes.count : tableBytes)
             let copy = memory.copy()

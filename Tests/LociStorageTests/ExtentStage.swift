@@ -32,11 +32,12 @@ struct ExtentStage: Sendable {
         PageAddress(space: 4, partition: 0, page: page)
     }
 
-    /// Words of a small vocabulary.
-    func text(_ page: UInt64) -> Bytes {
+    /// Words of a small vocabulary, in another order for each page.
+    func text(_ page: UInt64) -> Bytes { Self.texts[Int(page)] }
+
+    private static let texts = (UInt64(0)..<129).map { page in
         var random = SeededRandom(seed: page + 1)
-        let words = (0..<512).map { mix64($0) }
-        return Bytes(values: (0..<(pageBytes / 8)).map { _ in words[random.below(words.count)] })
+        return Bytes(values: (0..<2048).map { _ in mix64(UInt64(random.below(512))) })
     }
 
     func write(_ pages: Range<UInt64>, _ store: SliceStore) throws {

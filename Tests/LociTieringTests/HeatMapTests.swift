@@ -4,14 +4,14 @@ import LociTiering
 import Testing
 
 @Suite struct HeatMapTests {
-    private static func extent(_ number: Int) -> Extent {
-        Extent(space: 1, partition: 0, number: UInt64(number))
+    private static func extent(_ number: Int) -> ExtentAddress {
+        ExtentAddress(space: 1, partition: 0, number: UInt64(number))
     }
 
     @Test func anExtentIsAMebibyteOfPages() {
         let page = PageAddress(space: 3, partition: 2, page: 130)
-        let extent = Extent(of: page, pageBytes: 16 << 10)
-        #expect(extent == Extent(space: 3, partition: 2, number: 2))
+        let extent = ExtentAddress(of: page, pageBytes: 16 << 10)
+        #expect(extent == ExtentAddress(space: 3, partition: 2, number: 2))
     }
 
     @Test func whatIsUsedMoreIsHotterAndWhatIsNotUsedAnyMoreCoolsDown() {

@@ -9,8 +9,8 @@ public protocol ExtentBackend: Sendable {
 
     /// Makes the place this slice's own, or checks that it is.
     /// - Parameter isNew: Whether the slice has never kept anything here.
-    /// - Throws: `foreign` if it belongs to another slice; `missingTier` if it is not there although
-    ///   it should be: a disk that is not mounted, for one.
+    /// - Throws: `foreign` if it belongs to another slice; `missingTier` if it is not there and
+    ///   should be: a disk that is not mounted, for one.
     func claim(for identity: SliceIdentity, isNew: Bool) throws(StorageError)
 
     /// Durable on return, in place of an object of that name: at every instant the one or the other

@@ -147,8 +147,8 @@ extension PartitionStore {
 
     /// Brings all cold pages of an extent back to its segment, and removes what is not needed any
     /// more. A page that is damaged in the extent stays there.
-    /// - Throws: `noSpace` of the segment's disk and what the tier meets, with nothing changed; else
-    ///   what the segment meets is final.
+    /// - Throws: `noSpace` of the segment's disk and what the tier meets, with nothing changed;
+    ///   else what the segment meets is final.
     func promote(
         _ address: ExtentAddress, pageBytes: Int
     ) throws(StorageError) -> ExtentMove {

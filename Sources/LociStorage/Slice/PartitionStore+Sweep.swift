@@ -4,8 +4,8 @@ import Synchronization
 
 /// Extents that interrupted moves and dropped spaces leave behind.
 extension PartitionStore {
-    /// Removes extents that no checksum refers to and remains of interrupted writes, and counts what
-    /// the others take. To be called once in a life, in the background.
+    /// Removes extents that no checksum refers to and remains of interrupted writes, and counts
+    /// what the others take. To be called once in a life, in the background.
     func sweepExtents() throws(StorageError) {
         guard let extents else { return }
         let folder = ExtentStore.folder(place.partition)

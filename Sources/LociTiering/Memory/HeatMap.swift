@@ -1,33 +1,5 @@
-public import LociBase
+import LociBase
 public import LociModel
-
-/// 1 MiB of a partition's pages: what moves between tiers.
-public struct Extent: Hashable, Comparable, Sendable {
-    public static let byteCount = 1 << 20
-
-    public let space: SpaceID
-    public let partition: PartitionIndex
-    public let number: UInt64
-
-    public init(space: SpaceID, partition: PartitionIndex, number: UInt64) {
-        self.space = space
-        self.partition = partition
-        self.number = number
-    }
-
-    /// The extent that a page begins in.
-    public init(of page: PageAddress, pageBytes: Int) {
-        self.init(
-            space: page.space, partition: page.partition,
-            number: page.page * UInt64(pageBytes) / UInt64(Self.byteCount))
-    }
-
-    init(_ need: PageNeed) { self.init(of: need.address, pageBytes: need.pageBytes) }
-
-    public static func < (left: Extent, right: Extent) -> Bool {
-        (left.space, left.partition, left.number) < (right.space, right.partition, right.number)
-    }
-}
 
 /// How often extents are used, with old uses counting less: the frequency by which pages move
 /// between tiers. A counter is the logarithm of a count: from 5 on it grows by chance, the less
@@ -47,7 +19,7 @@ public struct HeatMap: Sendable {
     private static let slowness = 10
     private static let fewestUsesBetweenHalvings = 1000
 
-    private var counters: [Extent: UInt8] = [:]
+    private var counters: [ExtentAddress: UInt8] = [:]
     private var uses: UInt64 = 0
     private var usesSinceHalving = 0
 
@@ -56,12 +28,12 @@ public struct HeatMap: Sendable {
     public var extentCount: Int { counters.count }
 
     /// Extents that are not cold, in no order.
-    public var extents: some Sequence<(key: Extent, value: UInt8)> { counters }
+    public var extents: some Sequence<(key: ExtentAddress, value: UInt8)> { counters }
 
     /// From 0, cold, to 255.
-    public func heat(of extent: Extent) -> UInt8 { counters[extent] ?? 0 }
+    public func heat(of extent: ExtentAddress) -> UInt8 { counters[extent] ?? 0 }
 
-    public mutating func touch(_ extent: Extent) {
+    public mutating func touch(_ extent: ExtentAddress) {
         uses += 1
         usesSinceHalving += 1
         Self.grow(&counters[extent, default: 0], chance: mix64(uses))

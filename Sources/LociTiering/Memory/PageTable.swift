@@ -137,7 +137,7 @@ public struct PageTable: Sendable {
         dramCounts.requests += 1
         dramCounts.hits += 1
         dram.touch(slot)
-        heat.touch(Extent(need))
+        heat.touch(ExtentAddress(of: need.address, pageBytes: need.pageBytes))
         round.held.append(.init(address: need.address, bytes: dram.bytes(in: slot), from: .dram))
     }
 
@@ -169,7 +169,7 @@ public struct PageTable: Sendable {
     ) {
         if let slot = dram.slot(of: need.address) { return hold(need, slot, &round) }
         dramCounts.requests += 1
-        heat.touch(Extent(need))
+        heat.touch(ExtentAddress(of: need.address, pageBytes: need.pageBytes))
         if far != nil {
             farCounts.requests += 1
             if let slot = far!.slot(of: need.address) {

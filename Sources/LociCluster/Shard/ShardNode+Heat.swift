@@ -1,0 +1,6 @@
+public import LociTiering
+
+extension ShardNode {
+    /// How often extents are used: what moves between tiers of files is decided by it.
+    public var heat: HeatMap { pages.heat }
+}
