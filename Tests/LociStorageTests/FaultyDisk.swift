@@ -10,7 +10,7 @@ final class FaultyDisk: StorageFileSystem {
     /// What happens to a run of pages and to the checksums that follow it.
     struct Fault: Sendable, CustomTestStringConvertible {
         enum Kind: Sendable, CaseIterable {
-            case lostPages, lostSums, lostBoth, tornPages, oneSector, misdirected, swapped
+            case lostPages, lostSums, tornPages, oneSector, misdirected, swapped, swappedBoth
         }
         let kind: Kind
         var testDescription: String { "\(kind)" }
@@ -19,19 +19,17 @@ final class FaultyDisk: StorageFileSystem {
         var hits: Set<UInt64> {
             switch kind {
             case .lostPages, .lostSums: Set(0..<12)
-            // The old pages with their old checksums: whole, and not what was written last.
-            case .lostBoth: []
             case .tornPages: Set(5..<12)
             case .oneSector: [7]
             case .misdirected: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
-            case .swapped: [2, 3]
+            case .swapped, .swappedBoth: [2, 3]
             }
         }
     }
 
-    /// A lost write of a page and its checksum, both whole and both old, is the one thing that a
-    /// checksum beside the page cannot show; so it is not among these.
-    static let all = Fault.Kind.allCases.filter { $0 != .lostBoth }.map(Fault.init)
+    /// A page and its checksum that are both lost, and both are of the time before, are the one
+    /// thing that a checksum beside the page cannot show; so that is not among these.
+    static let all = Fault.Kind.allCases.map(Fault.init)
 
     let memory = MemoryFileSystem()
     private let current = Mutex<Fault?>(nil)
@@ -84,12 +82,19 @@ private final class FaultySegment: StorageFile {
             try file.write(
                 bytes.slice((7 * page + 1024)..<bytes.count), at: offset + UInt64(7 * page + 1024))
         case (.misdirected, false): try file.write(bytes, at: offset + UInt64(page))
-        case (.swapped, false):
-            try file.write(bytes, at: offset)
-            try file.write(bytes.slice((2 * page)..<(3 * page)), at: offset + UInt64(3 * page))
-            try file.write(bytes.slice((3 * page)..<(4 * page)), at: offset + UInt64(2 * page))
+        case (.swapped, false), (.swappedBoth, false): try write(bytes, swapping: page, at: offset)
+        case (.swappedBoth, true): try write(bytes, swapping: PageSum.byteCount, at: offset)
         default: try file.write(bytes, at: offset)
         }
+    }
+
+    /// Pages 2 and 3, or their checksums, each in the other's place.
+    private func write(
+        _ bytes: Bytes, swapping width: Int, at offset: UInt64
+    ) throws(StorageError) {
+        try file.write(bytes, at: offset)
+        try file.write(bytes.slice((2 * width)..<(3 * width)), at: offset + UInt64(3 * width))
+        try file.write(bytes.slice((3 * width)..<(4 * width)), at: offset + UInt64(2 * width))
     }
 
     func size() throws(StorageError) -> UInt64 { try file.size() }
