@@ -103,7 +103,8 @@ final class ShardDriver {
                 budgetBytes: dram?.capacityBytes ?? TierConfiguration.memoryBytes,
                 eviction: dram?.eviction ?? .standard, seed: seed),
             configuration.tier(.far).map {
-                MemoryTier.far(budgetBytes: $0.capacityBytes, eviction: $0.eviction ?? .standard, seed: seed)
+                MemoryTier.far(
+                    budgetBytes: $0.capacityBytes, eviction: $0.eviction ?? .standard, seed: seed)
             }
         )
     }

@@ -1,11 +1,11 @@
 import Foundation
 import LociBase
 import LociModel
+import LociTiering
 import LociTransport
 import Logging
 import Testing
 
-import LociTiering
 @testable import LociRuntime
 
 @Suite("A configuration file")
