@@ -40,12 +40,13 @@ extension PartitionStore {
             case .buffered(let image): return .loaded(image, from: .dram)
             case .nowhere: return .loaded(Bytes(zeros: pageBytes), from: .ssd)
             case .segment(let segment, let sum):
-                if sum.isCold && slowest < .hdd { return .skipped(.hdd) }
+                let tier: Tier = sum.isCold ? .hdd : .ssd
+                if slowest < tier { return .skipped(tier) }
                 let isLast = sum == last || attempt == Self.mostReadAttempts
                 do throws(StorageError) {
                     let image = try fetch(page, sum, segment, into: memory)
                     guard fits(image, sum, page) else { throw misfit(page, sum, segment) }
-                    return .loaded(image, from: sum.isCold ? .hdd : .ssd)
+                    return .loaded(image, from: tier)
                 } catch {
                     guard error.isDamage else { throw error }
                     if isLast {
