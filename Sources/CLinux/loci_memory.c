@@ -2,6 +2,7 @@
 #include "loci_linux.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,3 +54,11 @@ int loci_far_memory_node(void) {
     for (char *at = line; (at = strpbrk(at, "-,")) != NULL; at++) last = at + 1;
     return atoi(last);
 }
+
+void loci_bound_allocator(void) {
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
+void loci_trim_allocator(void) { malloc_trim(0); }

@@ -1,3 +1,4 @@
+import CLinux
 public import LociBase
 import LociCluster
 public import LociModel
@@ -22,6 +23,7 @@ public enum ShardProcess {
                 "The cluster file names \(configuration.shards.count) shards; there is no "
                     + "shard \(shard).", advice: "Number shards from 0.")
         }
+        loci_bound_allocator()
         try inSentences {
             let driver = try ShardDriver(configuration, shard: shard)
             try driver.serve()

@@ -24,8 +24,8 @@ final class StoragePool: Sendable {
     /// A page's file did not take a write: no checkpoint may count on it.
     private let hasFailedWrite = Atomic(false)
 
-    /// Writes of applied records that may wait for their files; commits wait beyond it.
-    private static let mostPendingWriteBytes = 64 << 20
+    /// Writes of applied records that may wait for their pages; commits wait beyond it.
+    private let mostPendingWriteBytes: Int
 
     /// - Parameter memory: Where page-ins go.
     init(
@@ -37,6 +37,7 @@ final class StoragePool: Sendable {
         self.snapshotFolder = snapshotFolder
         self.store = store
         self.memory = memory
+        mostPendingWriteBytes = max(1 << 20, store.writeBufferLimit / 4)
         self.mailbox = mailbox
         pageQueues = (0..<threads).map { PageQueue(label: "loci.pages.\($0)") }
         logQueues = (0..<2).map { DispatchQueue(label: "loci.log.\($0)") }
@@ -112,7 +113,7 @@ final class StoragePool: Sendable {
 
     /// Whether pages wait for their files that can get there.
     private func isBehind(_ partition: PartitionIndex) -> Bool {
-        if pendingWriteBytes.load(ordering: .relaxed) > Self.mostPendingWriteBytes { return true }
+        if pendingWriteBytes.load(ordering: .relaxed) > mostPendingWriteBytes { return true }
         guard store.writeBufferBytes > store.writeBufferLimit, !store.isFull(partition) else {
             return false
         }

@@ -1,3 +1,4 @@
+import CLinux
 import Dispatch
 import Glibc
 import LociBase
@@ -109,11 +110,13 @@ final class StorageUpkeep: Sendable {
 
     // MARK: Reports
 
-    /// Posts how storage stands; does nothing while an earlier report is still being made.
+    /// Posts how storage stands, and gives memory back that page images no longer take; does
+    /// nothing while an earlier report is still being made.
     func report() {
         if isReporting.exchange(true, ordering: .acquiringAndReleasing) { return }
         surveyQueue.async { [self] in
             mailbox.post(.storageReported(vitals))
+            loci_trim_allocator()
             isReporting.store(false, ordering: .releasing)
         }
     }

@@ -45,6 +45,11 @@ void loci_use_small_pages(void *base, size_t length);
 /// Pages of the range come from this NUMA node when they are first touched. Returns 0, or -1 and
 /// errno.
 int loci_bind_memory(void *base, size_t length, int node);
+/// Makes the C library's allocator keep little of what was freed: few arenas, and blocks of 128 KiB
+/// or more always mapped on their own. To be called before other threads start.
+void loci_bound_allocator(void);
+/// Gives free memory of the allocator back to the kernel; takes milliseconds where there is much.
+void loci_trim_allocator(void);
 /// The last NUMA node with memory if there is more than one, else -1.
 int loci_far_memory_node(void);
 
