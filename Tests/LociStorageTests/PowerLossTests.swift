@@ -22,6 +22,7 @@ struct PowerLossTests {
         let disk = try LoopDisk(megabytes: 128)
         var random = SeededRandom(seed: seed)
         let power = PowerSupply(seed: seed)
+        defer { power.cancel() }
         let writer = try PoweredWriter(disk.mountPoint + "/shard-2", power)
         var unstable = 0
         var lost = 0

@@ -24,8 +24,16 @@ final class PowerSupply: @unchecked Sendable {
         guard let left else { return }
         self.left = left > 1 ? left - 1 : nil
         if left > 1 { return }
+        let action = action
+        cancel()
         action()
         hasFired = true
+    }
+
+    /// Lets go of what the action holds.
+    func cancel() {
+        left = nil
+        action = {}
     }
 
     /// Now and then the kernel writes some of what it holds before it is told to.
