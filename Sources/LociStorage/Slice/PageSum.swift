@@ -21,7 +21,7 @@ struct PageSum: Equatable, Sendable {
         self.stamp = stamp
     }
 
-    /// - Parameter generation: Of the partition's superblock at the write; above 0.
+    /// - Parameter generation: Sequence of the batch that writes the page; above 0.
     init(sealing image: Bytes, _ page: PageName, generation: UInt64, in place: PartitionPlace) {
         precondition(generation > 0 && generation < 1 << 56)
         stamp = generation << 8
