@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LociClient
 import LociRuntime
+import LociStorage
 import LociTiering
 
 /// Measures the storage engine in this process, with records like those that key-value stores are
@@ -45,6 +46,9 @@ struct BenchStoreOptions: ParsableArguments {
             pageBytes: pageKib << 10)
     }
 
+    /// The records one behind the other in a plain file, for the baseline.
+    var plainFile: String { folder + "/plain" }
+
     /// The record of a number.
     func record(_ number: UInt64, version: UInt64 = 0) -> Bytes {
         Bytes(
@@ -57,8 +61,11 @@ struct BenchStoreLoad: ParsableCommand {
         commandName: "load", abstract: "Writes all records.")
 
     @OptionGroup var options: BenchStoreOptions
+    @Flag(help: "Write the plain file that `run --kernel` reads instead.")
+    var kernel = false
 
     func run() throws {
+        if kernel { return try loadPlainFile() }
         let field = try options.open()
         let started = Date()
         let batch = UInt64(max(1, (1 << 20) / options.bytes))
@@ -74,6 +81,63 @@ struct BenchStoreLoad: ParsableCommand {
         print(
             "loaded \(options.records) records of \(options.bytes) bytes in "
                 + Show.decimal(Date().timeIntervalSince(started), places: 1) + " s")
+    }
+}
+
+extension BenchStoreLoad {
+    private func loadPlainFile() throws {
+        try FileManager.default.createDirectory(
+            atPath: options.folder, withIntermediateDirectories: true)
+        let fileSystem = LinuxFileSystem()
+        let file = try fileSystem.open(options.plainFile, create: true)
+        let batch = UInt64(max(1, (1 << 20) / options.bytes))
+        for start in stride(from: 0, to: options.records, by: Int(batch)) {
+            let records = (start..<min(start + batch, options.records)).map { options.record($0) }
+            try file.write(Bytes.joined(records), at: start * UInt64(options.bytes))
+        }
+        try file.sync()
+        print("wrote \(options.plainFile)")
+    }
+}
+
+/// Where records are read from.
+private enum RecordSource {
+    case field(LocalField)
+    /// A mapped file that the kernel pages: what one gets without a storage engine.
+    case kernel(KernelPagedFile, recordBytes: Int)
+
+    init(_ options: BenchStoreOptions, isKernel: Bool) throws {
+        self =
+            isKernel
+            ? .kernel(try KernelPagedFile(options.plainFile), recordBytes: options.bytes)
+            : .field(try options.open())
+    }
+
+    var reads: (cells: UInt64, hits: UInt64) {
+        if case .field(let field) = self { field.reads } else { (0, 0) }
+    }
+
+    func read(_ record: UInt64, into target: UnsafeMutableRawBufferPointer) throws {
+        switch self {
+        case .field(let field): unsafe try field.read(record, into: target)
+        case .kernel(let file, let recordBytes):
+            unsafe file.copy(
+                at: record * UInt64(recordBytes),
+                into: UnsafeMutableRawBufferPointer(rebasing: target[..<recordBytes]))
+        }
+    }
+
+    func read(_ records: [UInt64], into target: UnsafeMutableRawBufferPointer) throws {
+        switch self {
+        case .field(let field): unsafe try field.read(records, into: target)
+        case .kernel(_, let recordBytes):
+            for (index, record) in records.enumerated() {
+                unsafe try read(
+                    record,
+                    into: UnsafeMutableRawBufferPointer(
+                        rebasing: target[(index * recordBytes)...]))
+            }
+        }
     }
 }
 
@@ -141,11 +205,13 @@ struct BenchStoreRun: ParsableCommand {
     var warm = 0.0
     @Flag(help: "Read every record once before, in order.")
     var sweep = false
+    @Flag(help: "Read a plain mapped file through the kernel's paging instead: the baseline.")
+    var kernel = false
     @Flag(help: "Print JSON instead of a table.")
     var json = false
 
     func run() throws {
-        let field = try options.open()
+        let field = try RecordSource(options, isKernel: kernel)
         let stream = try keys()
         var position = 0
         if sweep { try sweep(field) }
@@ -168,7 +234,8 @@ struct BenchStoreRun: ParsableCommand {
         let after = field.reads
         func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
         try StoreFigures(
-            records: options.records, bytes: options.bytes, pattern: trace ?? pattern.rawValue,
+            backend: kernel ? "kernel paging" : "loci", records: options.records,
+            bytes: options.bytes, pattern: trace ?? pattern.rawValue,
             batch: batch, operationsPerSecond: median(rates), least: rates.min()!,
             most: rates.max()!, callMicrosecondsP50: median(halves),
             callMicrosecondsP99: median(tails), cpuMicrosecondsPerOperation: median(cpu),
@@ -189,7 +256,7 @@ struct BenchStoreRun: ParsableCommand {
         return (0..<(1 << 22)).map { _ in stream.next() }
     }
 
-    private func sweep(_ field: LocalField) throws {
+    private func sweep(_ field: RecordSource) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: options.bytes * 1000, alignment: 64)
         defer { unsafe buffer.deallocate() }
@@ -200,7 +267,7 @@ struct BenchStoreRun: ParsableCommand {
     }
 
     private func measure(
-        _ field: LocalField, _ stream: [UInt64], _ position: inout Int, seconds: Double,
+        _ field: RecordSource, _ stream: [UInt64], _ position: inout Int, seconds: Double,
         timed: Bool
     ) throws -> (count: Int, elapsed: Double, latencies: [Double]) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(

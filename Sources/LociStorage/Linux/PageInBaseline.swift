@@ -52,6 +52,13 @@ import Glibc
         return unsafe others == .max ? 0 : start.load(as: UInt64.self)
     }
 
+    /// Copies a range out of the mapping.
+    public func copy(at offset: UInt64, into target: UnsafeMutableRawBufferPointer) {
+        precondition(target.count <= byteCount && Int(offset) <= byteCount - target.count)
+        unsafe target.copyMemory(
+            from: UnsafeRawBufferPointer(start: base + Int(offset), count: target.count))
+    }
+
     /// Bytes of the file that are in the page cache.
     public func cachedBytes() throws(StorageError) -> Int {
         var resident = Array(repeating: UInt8(0), count: (byteCount + 4095) / 4096)
