@@ -64,15 +64,16 @@ public struct ClusterRestore {
             partitions: manifest.partitions, shards: configuration.shards.count)
         let shards = (0..<map.shards).map { ShardIndex($0) }
         let coordinator = "\(configuration.dataFolder)/coordinator"
-        for path in shards.map(shardFolder) + [coordinator] {
+        let cold = shards.compactMap { configuration.tier(.hdd)?.folder(of: $0) }
+        for path in shards.map(shardFolder) + cold + [coordinator] {
             let used = try Self.sentences { () throws(StorageError) in
                 try fileSystem.list(path).contains { $0 != "lock" }
             }
             guard !used else {
                 throw LociError(
                     .alreadyExists, "\(path) holds data already.",
-                    advice: "Restore into folders that are empty or not there: choose another "
-                        + "data-folder in the cluster file, or move the old one away.")
+                    advice: "Restore into folders that are empty or not there: choose others in the "
+                        + "cluster file, or move the old ones away.")
             }
         }
         for shard in shards { try restore(shard, map, report) }

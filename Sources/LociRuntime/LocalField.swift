@@ -1,7 +1,9 @@
+import Dispatch
 public import LociBase
 public import LociModel
 public import LociStorage
 public import LociTiering
+import Synchronization
 
 /// A field of one partition in this very process, without a cluster: for programs that embed the
 /// storage, and for measuring it. One thread at a time may use it.
@@ -16,6 +18,7 @@ public final class LocalField {
     private let arena: PageArena
     private var table: PageTable
     private let cellsPerPage: UInt64
+    private let ioThreads: Int
     private var pending: [Bytes] = []
     private var end: LSN
     private static let space: SpaceID = 1
@@ -24,13 +27,15 @@ public final class LocalField {
     /// - Parameters:
     ///   - dramBytes: Budget of the pages in memory.
     ///   - pageIn: How pages are read from segments.
+    ///   - ioThreads: Page-ins of one call that are under way at once.
     /// - Throws: What opening the folder meets.
     public init(
         folder: String, cellBytes: Int, cellCount: UInt64, dramBytes: Int,
         pageBytes: Int = Layout.defaultPageBytes, eviction: EvictionKind = .standard,
-        writeBufferBytes: Int = 64 << 20
+        pageIn: PageInKind = .direct, ioThreads: Int = 16, writeBufferBytes: Int = 64 << 20
     ) throws(LociError) {
-        precondition(cellBytes > 0 && cellBytes <= pageBytes)
+        precondition(cellBytes > 0 && cellBytes <= pageBytes && ioThreads > 0)
+        self.ioThreads = ioThreads
         self.cellBytes = cellBytes
         self.cellCount = cellCount
         self.pageBytes = pageBytes
@@ -40,7 +45,7 @@ public final class LocalField {
         table = PageTable(dram: dram)
         do throws(StorageError) {
             store = try SliceStore.open(
-                folder: folder, fileSystem: LinuxFileSystem(),
+                folder: folder, fileSystem: LinuxFileSystem(pageIn: pageIn),
                 identity: SliceIdentity(clusterID: 0x10CA1, shard: 0), partitions: [0],
                 writeBufferBytes: writeBufferBytes)
             let recovered = try store.recover(0)
@@ -151,7 +156,7 @@ public final class LocalField {
             PageRequest(address: $0.address, pageBytes: $0.pageBytes)
         }
         var failure: LociError?
-        for (request, answer) in zip(requests, store.readPages(requests, into: arena)) {
+        for (request, answer) in zip(requests, answers(to: requests)) {
             switch answer {
             case .loaded(let bytes, _): _ = table.arrived(request.address, bytes)
             case .failed(let error):
@@ -161,6 +166,20 @@ public final class LocalField {
             }
         }
         if let failure { throw failure }
+    }
+
+    /// Asks the store on several threads at once.
+    private func answers(to requests: [PageRequest]) -> [PageAnswer] {
+        let parts = min(ioThreads, requests.count)
+        if parts <= 1 { return store.readPages(requests, into: arena) }
+        let found = Mutex([[PageAnswer]](repeating: [], count: parts))
+        DispatchQueue.concurrentPerform(iterations: parts) { [store, arena] part in
+            let range =
+                (requests.count * part / parts)..<(requests.count * (part + 1) / parts)
+            let answers = store.readPages(Array(requests[range]), into: arena)
+            found.withLock { $0[part] = answers }
+        }
+        return found.withLock { $0.flatMap { $0 } }
     }
 
     private static func noRoom(_ bytes: Int) -> LociError {

@@ -46,6 +46,8 @@ final class ShardDriver {
     private var rejected: UInt64 = 0
     private var undelivered: UInt64 = 0
     private var fatal: LociError?
+    /// Why extents do not move between the tiers, as it was logged last.
+    private var migrationObstacle: String?
 
     init(_ configuration: ClusterConfiguration, shard: ShardIndex) throws {
         var logger = Logger(label: "loci-shard-\(shard)")
@@ -154,6 +156,7 @@ final class ShardDriver {
                 reportedAt = Clock.now()
                 upkeep.report()
                 migrator?.use(node.heat)
+                logMigration()
             }
         }
         migrator?.stop()
@@ -162,6 +165,21 @@ final class ShardDriver {
         if fatal == nil { saveAll() }
         if let fatal { throw fatal }
         logger.notice("stopped", metadata: ["rejected-messages": "\(rejected)"])
+    }
+
+    /// Says once when extents cannot move, and once when they can again.
+    private func logMigration() {
+        guard let status = migrator?.status else { return }
+        let obstacle =
+            status.failure.map(\.sentence.message)
+            ?? (status.isHDDFull ? "the hdd tier has no room for what should leave the ssd" : nil)
+        guard obstacle != migrationObstacle else { return }
+        migrationObstacle = obstacle
+        if let obstacle {
+            logger.warning("extents stay where they are", metadata: ["reason": "\(obstacle)"])
+        } else {
+            logger.notice("extents move again")
+        }
     }
 
     /// Carries out what is under way, then a checkpoint of each partition, so that the next start

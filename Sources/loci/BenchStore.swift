@@ -3,7 +3,6 @@ import Foundation
 import LociClient
 import LociRuntime
 import LociStorage
-import LociTiering
 
 /// Measures the storage engine in this process, with records like those that key-value stores are
 /// measured with.
@@ -15,7 +14,10 @@ struct BenchStore: ParsableCommand {
             First `load` a folder, then `run` reads or `write` it. Every record is a function of \
             its number, and a word of each that is read is checked.
             """,
-        subcommands: [BenchStoreLoad.self, BenchStoreRun.self, BenchStoreWrite.self])
+        subcommands: [
+            BenchStoreLoad.self, BenchStoreRun.self, BenchStoreRows.self, BenchStoreWrite.self,
+            BenchStoreRecover.self,
+        ])
 }
 
 struct BenchStoreOptions: ParsableArguments {
@@ -40,10 +42,10 @@ struct BenchStoreOptions: ParsableArguments {
         guard dram >= 16 else { throw ValidationError("--dram is at least 16.") }
     }
 
-    func open() throws -> LocalField {
+    func open(ioThreads: Int = 16) throws -> LocalField {
         try LocalField(
             folder: folder, cellBytes: bytes, cellCount: records, dramBytes: dram << 20,
-            pageBytes: pageKib << 10)
+            pageBytes: pageKib << 10, ioThreads: ioThreads)
     }
 
     /// The records one behind the other in a plain file, for the baseline.
@@ -100,47 +102,6 @@ extension BenchStoreLoad {
     }
 }
 
-/// Where records are read from.
-private enum RecordSource {
-    case field(LocalField)
-    /// A mapped file that the kernel pages: what one gets without a storage engine.
-    case kernel(KernelPagedFile, recordBytes: Int)
-
-    init(_ options: BenchStoreOptions, isKernel: Bool) throws {
-        self =
-            isKernel
-            ? .kernel(try KernelPagedFile(options.plainFile), recordBytes: options.bytes)
-            : .field(try options.open())
-    }
-
-    var reads: (cells: UInt64, hits: UInt64) {
-        if case .field(let field) = self { field.reads } else { (0, 0) }
-    }
-
-    func read(_ record: UInt64, into target: UnsafeMutableRawBufferPointer) throws {
-        switch self {
-        case .field(let field): unsafe try field.read(record, into: target)
-        case .kernel(let file, let recordBytes):
-            unsafe file.copy(
-                at: record * UInt64(recordBytes),
-                into: UnsafeMutableRawBufferPointer(rebasing: target[..<recordBytes]))
-        }
-    }
-
-    func read(_ records: [UInt64], into target: UnsafeMutableRawBufferPointer) throws {
-        switch self {
-        case .field(let field): unsafe try field.read(records, into: target)
-        case .kernel(_, let recordBytes):
-            for (index, record) in records.enumerated() {
-                unsafe try read(
-                    record,
-                    into: UnsafeMutableRawBufferPointer(
-                        rebasing: target[(index * recordBytes)...]))
-            }
-        }
-    }
-}
-
 /// What one measurement found.
 struct StoreFigures: Encodable {
     var backend = "loci"
@@ -183,166 +144,5 @@ struct StoreFigures: Encodable {
         var usage = rusage()
         unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return usage.ru_maxrss >> 10
-    }
-}
-
-struct BenchStoreRun: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Reads records, one or a batch at a time.")
-
-    @OptionGroup var options: BenchStoreOptions
-    @Option(help: "Which records: zipf (exponent 0.99, scattered), uniform, sequential.")
-    var pattern = AccessPattern.zipf
-    @Option(help: "A trace of keys instead: key after key, numbered as they first appear.")
-    var trace: String?
-    @Option(help: "Records of one call.")
-    var batch = 1
-    @Option(help: "Seconds of each of the repeats.")
-    var seconds = 0.5
-    @Option(help: "Repeats; medians are reported.")
-    var repeats = 5
-    @Option(help: "Seconds before the first repeat, not measured.")
-    var warm = 0.0
-    @Flag(help: "Read every record once before, in order.")
-    var sweep = false
-    @Flag(help: "Read a plain mapped file through the kernel's paging instead: the baseline.")
-    var kernel = false
-    @Flag(help: "Print JSON instead of a table.")
-    var json = false
-
-    func run() throws {
-        let field = try RecordSource(options, isKernel: kernel)
-        let stream = try keys()
-        var position = 0
-        if sweep { try sweep(field) }
-        if warm > 0 { _ = try measure(field, stream, &position, seconds: warm, timed: false) }
-        let before = field.reads
-        var rates: [Double] = []
-        var cpu: [Double] = []
-        var halves: [Double] = []
-        var tails: [Double] = []
-        for _ in 0..<repeats {
-            let processor = StoreFigures.processorSeconds()
-            let plain = try measure(field, stream, &position, seconds: seconds, timed: false)
-            cpu.append((StoreFigures.processorSeconds() - processor) * 1e6 / Double(plain.count))
-            rates.append(Double(plain.count) / plain.elapsed)
-            let timed = try measure(field, stream, &position, seconds: seconds, timed: true)
-            let sorted = timed.latencies.sorted()
-            halves.append(sorted[sorted.count / 2])
-            tails.append(sorted[sorted.count * 99 / 100])
-        }
-        let after = field.reads
-        func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
-        try StoreFigures(
-            backend: kernel ? "kernel paging" : "loci", records: options.records,
-            bytes: options.bytes, pattern: trace ?? pattern.rawValue,
-            batch: batch, operationsPerSecond: median(rates), least: rates.min()!,
-            most: rates.max()!, callMicrosecondsP50: median(halves),
-            callMicrosecondsP99: median(tails), cpuMicrosecondsPerOperation: median(cpu),
-            hitRatio: Double(after.hits - before.hits)
-                / Double(max(1, after.cells - before.cells)),
-            residentMebibytes: StoreFigures.residentMebibytes()
-        ).show(asJSON: json)
-    }
-
-    /// Numbers of records in advance, so that making them is not measured.
-    private func keys() throws -> [UInt64] {
-        if let trace {
-            let requests = try TraceFile(path: trace).read().requests
-            return requests.map { UInt64($0) % options.records }
-        }
-        var stream = CellStream(
-            pattern, count: options.records, theta: 0.99, random: SeededRandom(seed: 7))
-        return (0..<(1 << 22)).map { _ in stream.next() }
-    }
-
-    private func sweep(_ field: RecordSource) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: options.bytes * 1000, alignment: 64)
-        defer { unsafe buffer.deallocate() }
-        for start in stride(from: 0, to: options.records, by: 1000) {
-            let cells = Array(start..<min(start + 1000, options.records))
-            unsafe try field.read(cells, into: buffer)
-        }
-    }
-
-    private func measure(
-        _ field: RecordSource, _ stream: [UInt64], _ position: inout Int, seconds: Double,
-        timed: Bool
-    ) throws -> (count: Int, elapsed: Double, latencies: [Double]) {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: options.bytes * batch, alignment: 64)
-        defer { unsafe buffer.deallocate() }
-        var count = 0
-        var latencies: [Double] = []
-        let started = DispatchTime.now().uptimeNanoseconds
-        let end = started + UInt64(seconds * 1e9)
-        var now = started
-        while now < end {
-            for _ in 0..<(timed || batch > 1 ? 1 : 16) {
-                if position + batch > stream.count { position = 0 }
-                let first = stream[position]
-                if batch == 1 {
-                    unsafe try field.read(first, into: buffer)
-                } else {
-                    unsafe try field.read(
-                        Array(stream[position..<(position + batch)]), into: buffer)
-                }
-                let word = unsafe buffer.load(as: UInt64.self)
-                guard word == mix64(first &* 1_315_423_911) else {
-                    throw LociError(.dataLoss, "Record \(first) is not what was written.")
-                }
-                position += batch
-                count += batch
-            }
-            let then = now
-            now = DispatchTime.now().uptimeNanoseconds
-            if timed { latencies.append(Double(now - then) / 1000) }
-        }
-        return (count, Double(now - started) / 1e9, latencies)
-    }
-}
-
-struct BenchStoreWrite: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "write",
-        abstract: "Overwrites random records; each call is durable when it returns.")
-
-    @OptionGroup var options: BenchStoreOptions
-    @Option(help: "Records of one call.")
-    var batch = 1
-    @Option(help: "Seconds.")
-    var seconds = 3.0
-    @Flag(help: "Print JSON instead of a table.")
-    var json = false
-
-    func run() throws {
-        let field = try options.open()
-        var random = SeededRandom(seed: 11)
-        var latencies: [Double] = []
-        let processor = StoreFigures.processorSeconds()
-        let started = DispatchTime.now().uptimeNanoseconds
-        var now = started
-        while Double(now - started) < seconds * 1e9 {
-            for _ in 0..<batch {
-                let record = random.next() % options.records
-                field.write(options.record(record), to: record)
-            }
-            try field.commit()
-            let then = now
-            now = DispatchTime.now().uptimeNanoseconds
-            latencies.append(Double(now - then) / 1000)
-        }
-        let count = latencies.count * batch
-        let rate = Double(count) / (Double(now - started) / 1e9)
-        latencies.sort()
-        try StoreFigures(
-            records: options.records, bytes: options.bytes, pattern: "uniform writes",
-            batch: batch, operationsPerSecond: rate, least: rate, most: rate,
-            callMicrosecondsP50: latencies[latencies.count / 2],
-            callMicrosecondsP99: latencies[latencies.count * 99 / 100],
-            cpuMicrosecondsPerOperation: (StoreFigures.processorSeconds() - processor) * 1e6
-                / Double(count), hitRatio: 0, residentMebibytes: StoreFigures.residentMebibytes()
-        ).show(asJSON: json)
     }
 }

@@ -96,10 +96,16 @@ public struct PartitionState: Sendable {
             {
                 end += 1
             }
+            var part = bytes.slice((index * cellBytes)..<(end * cellBytes))
+            let rest = field.pageBytes - part.count
+            if rest > 0, end - index == Int(geometry.cellsPerPage) {
+                // Nothing of the page is kept, so that one that is damaged is whole again.
+                part = Bytes.joined([part, Bytes(zeros: rest)])
+            }
             effects.writes.append(
                 PageWrite(
                     address: place.address, pageBytes: field.pageBytes, offset: place.offset,
-                    bytes: bytes.slice((index * cellBytes)..<(end * cellBytes))))
+                    bytes: part))
             index = end
         }
         effects.count += UInt64(cells.count)
