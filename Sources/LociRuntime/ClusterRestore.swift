@@ -8,9 +8,9 @@ import LociStorage
 /// running. The number of shards may be another; that of partitions stays.
 ///
 /// Invariants:
-/// - Folders that hold data are never touched.
-/// - A shard's folder gets its name only when all of it is durable, the coordinator's metadata come
-///   last; so what was interrupted cannot be started, and is begun anew.
+/// - Folders that hold data are never touched, but for those of a restore that was interrupted.
+/// - A file in the data folder says that a restore is under way; while it is there, neither shards
+///   nor the coordinator start, and the next restore begins anew.
 public struct ClusterRestore {
     private let configuration: ClusterConfiguration
     private let folder: String
@@ -65,30 +65,50 @@ public struct ClusterRestore {
         let shards = (0..<map.shards).map { ShardIndex($0) }
         let coordinator = "\(configuration.dataFolder)/coordinator"
         let cold = shards.compactMap { configuration.tier(.hdd)?.folder(of: $0) }
-        for path in shards.map(shardFolder) + cold + [coordinator] {
-            let used = try Self.sentences { () throws(StorageError) in
-                try fileSystem.list(path).contains { $0 != "lock" }
+        let folders = shards.map(shardFolder) + [coordinator]
+        let metadata = try metadata(map)
+        if fileSystem.exists(Self.mark(in: configuration.dataFolder)) {
+            try Self.sentences { () throws(StorageError) in
+                for path in folders { try fileSystem.removeTree(path) }
             }
-            guard !used else {
-                throw LociError(
-                    .alreadyExists, "\(path) holds data already.",
-                    advice: "Restore into folders that are empty or not there: choose others in the "
-                        + "cluster file, or move the old ones away.")
-            }
+        }
+        for path in folders + cold { try checkEmpty(path) }
+        try Self.sentences { () throws(StorageError) in
+            try fileSystem.createFolder(configuration.dataFolder)
+            let mark = Self.mark(in: configuration.dataFolder)
+            try fileSystem.open(mark, create: true).sync()
+            try fileSystem.syncFolder(configuration.dataFolder)
         }
         for shard in shards { try restore(shard, map, report) }
-        for shard in shards {
-            let final = shardFolder(shard)
-            try Self.sentences { () throws(StorageError) in
-                try fileSystem.removeTree(final)
-                try fileSystem.rename(final + Self.unfinished, to: final)
-                try fileSystem.syncFolder(String(final.prefix(upTo: final.lastIndex(of: "/")!)))
-            }
+        try Self.sentences { () throws(StorageError) in
+            let store = try MetadataStore(folder: coordinator, fileSystem: LinuxFileSystem())
+            for (name, content) in metadata { try store.store(content, as: name) }
+            try fileSystem.remove(Self.mark(in: configuration.dataFolder))
+            try fileSystem.syncFolder(configuration.dataFolder)
         }
-        try restoreMetadata(coordinator, map)
     }
 
-    private static let unfinished = ".restoring"
+    private static func mark(in dataFolder: String) -> String { dataFolder + "/restoring" }
+
+    /// - Throws: FAILED_PRECONDITION if a restore into the folder was begun and not finished.
+    static func checkFinished(in dataFolder: String) throws(LociError) {
+        guard LinuxFileSystem().exists(mark(in: dataFolder)) else { return }
+        throw LociError(
+            .failedPrecondition, "A restore into \(dataFolder) is under way or was interrupted.",
+            advice: "Wait for it, or run `loci restore` again: it begins anew.")
+    }
+
+    private func checkEmpty(_ path: String) throws(LociError) {
+        let isUsed = try Self.sentences { () throws(StorageError) in
+            try fileSystem.list(path).contains { $0 != "lock" }
+        }
+        guard !isUsed else {
+            throw LociError(
+                .alreadyExists, "\(path) holds data already.",
+                advice: "Restore into folders that are empty or not there: choose others in the "
+                    + "cluster file, or move the old ones away.")
+        }
+    }
 
     private func shardFolder(_ shard: ShardIndex) -> String {
         configuration.tier(.ssd)?.folder(of: shard)
@@ -99,10 +119,8 @@ public struct ClusterRestore {
         _ shard: ShardIndex, _ map: PartitionMap, _ report: (Progress) -> Void
     ) throws(LociError) {
         try Self.sentences { () throws(StorageError) in
-            let working = shardFolder(shard) + Self.unfinished
-            try fileSystem.removeTree(working)
             let store = try SliceStore.open(
-                folder: working, fileSystem: LinuxFileSystem(),
+                folder: shardFolder(shard), fileSystem: LinuxFileSystem(),
                 identity: SliceIdentity(clusterID: configuration.clusterID, shard: shard),
                 partitions: map.partitions(of: shard),
                 writeBufferBytes: configuration.writeBufferBytes)
@@ -115,27 +133,25 @@ public struct ClusterRestore {
     }
 
     /// The coordinator's files, with this cluster's identity and number of shards.
-    private func restoreMetadata(_ target: String, _ map: PartitionMap) throws(LociError) {
+    private func metadata(_ map: PartitionMap) throws(LociError) -> [(name: String, Bytes)] {
         let name = CoordinatorRecovery.metadataName
-        let content = try Self.sentences { () throws(StorageError) in
-            try MetadataStore(folder: folder, fileSystem: LinuxFileSystem()).load(name)
+        let source = try Self.sentences { () throws(StorageError) in
+            try MetadataStore(folder: folder, fileSystem: LinuxFileSystem())
         }
+        let content = try Self.sentences { () throws(StorageError) in try source.load(name) }
         guard let content else {
             throw LociError(.dataLoss, "The snapshot in \(folder) lacks the file \(name).")
         }
         var metadata = try ClusterMetadata(encoded: content)
         metadata.clusterID = configuration.clusterID
         metadata.map = map
-        let encoded = metadata.encoded
-        try Self.sentences { () throws(StorageError) in
-            let source = try MetadataStore(folder: folder, fileSystem: LinuxFileSystem())
-            let store = try MetadataStore(folder: target, fileSystem: LinuxFileSystem())
-            for collection in metadata.catalog.collections where collection.isText {
-                let rarity = CoordinatorRecovery.rarityName(collection.space)
-                if let bytes = try source.load(rarity) { try store.store(bytes, as: rarity) }
-            }
-            try store.store(encoded, as: name)
+        var files = [(name: name, metadata.encoded)]
+        for collection in metadata.catalog.collections where collection.isText {
+            let rarity = CoordinatorRecovery.rarityName(collection.space)
+            let bytes = try Self.sentences { () throws(StorageError) in try source.load(rarity) }
+            if let bytes { files.append((name: rarity, bytes)) }
         }
+        return files
     }
 
     private static func sentences<Value>(

@@ -1,3 +1,4 @@
+import Foundation
 import LociBase
 import LociModel
 import LociTiering
@@ -20,6 +21,14 @@ extension ConfigurationDocument {
                         : "names \(tier.kind.name) after \(last.kind.name), which is slower.",
                     advice: "List each tier once, the fastest first: \(Self.order).")
             }
+            if let path = tier.path, tier.kind == .hdd {
+                let folders = tiers.compactMap(\.path) + [dataFolder]
+                guard !folders.contains(where: { Self.overlap($0, path) }) else {
+                    throw entry.complaint(
+                        "path", "lies in a folder of another tier, or that one in it.",
+                        advice: "Give the hdd tier a folder of its own.")
+                }
+            }
             tiers.append(tier)
         }
         for needed in [Tier.dram, .ssd] where !tiers.contains(where: { $0.kind == needed }) {
@@ -29,6 +38,15 @@ extension ConfigurationDocument {
                     + "[{kind: dram, capacity: 256MiB}, {kind: ssd}]")
         }
         return tiers
+    }
+
+    /// Whether one of two folders is the other or lies in it, links resolved as far as they exist.
+    private static func overlap(_ one: String, _ other: String) -> Bool {
+        func parts(_ path: String) -> [String] {
+            URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.pathComponents
+        }
+        let (first, second) = (parts(one), parts(other))
+        return first.starts(with: second) || second.starts(with: first)
     }
 
     private static let order = TierKinds.possible.map(\.name).joined(separator: ", ")

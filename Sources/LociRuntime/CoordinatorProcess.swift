@@ -49,9 +49,11 @@ private final class CoordinatorDriver {
         let context = try TransportContext()
         self.context = context
         router = try RouterSocket(context, binding: configuration.coordinator)
+        try ClusterRestore.checkFinished(in: configuration.dataFolder)
         store = try MetadataStore(
             folder: "\(configuration.dataFolder)/coordinator", fileSystem: LinuxFileSystem())
-        snapshots = SnapshotFolder(configuration.snapshotFolder)
+        snapshots = SnapshotFolder(
+            configuration.snapshotFolder, clusterID: configuration.clusterID)
         try snapshots.removeUnfinished()
         let map = PartitionMap(
             partitions: configuration.partitions, shards: configuration.shards.count)

@@ -37,6 +37,8 @@ final class Migrator: Sendable {
     private let store: SliceStore
     private let bytesPerSecond: Int
     private let state: Mutex<State>
+    private let needsHeat = Atomic(true)
+    private let isEnding = Atomic(false)
     private let queue = DispatchQueue(label: "loci.migration", qos: .background)
 
     private static let extentsPerRound = 1024
@@ -49,22 +51,34 @@ final class Migrator: Sendable {
             State(migration: Migration(settings), unswept: store.partitionNumbers))
     }
 
-    var status: Status { state.withLock { $0.status } }
+    /// Nil while a round plans: the deciding thread does not wait for it.
+    var status: Status? { state.withLockIfAvailable { $0.status } }
 
-    /// How often extents are used, as the page table has counted it.
-    func use(_ heat: HeatMap) { state.withLock { $0.heat = heat } }
+    /// Whether a round has passed since it was last told how often extents are used.
+    var wantsHeat: Bool { needsHeat.load(ordering: .acquiring) }
+
+    /// How often extents are used, as the page table has counted it. Never waits.
+    func use(_ heat: HeatMap) {
+        let wasTaken: Bool? = state.withLockIfAvailable {
+            $0.heat = heat
+            return true
+        }
+        if wasTaken == true { needsHeat.store(false, ordering: .releasing) }
+    }
 
     /// One round each second from now on.
     func start() {
         queue.asyncAfter(deadline: .now() + .seconds(1)) { [weak self] in
             guard let self, !state.withLock({ $0.isStopped }) else { return }
             round(at: Clock.now())
+            needsHeat.store(true, ordering: .releasing)
             start()
         }
     }
 
     /// Waits for the move that is under way; none follows.
     func stop() {
+        isEnding.store(true, ordering: .releasing)
         state.withLock { $0.isStopped = true }
         queue.sync {}
     }
@@ -93,7 +107,8 @@ final class Migrator: Sendable {
 
     private func sweep() throws(StorageError) {
         while let partition = state.withLock({ $0.unswept.last }) {
-            try store.sweepColdTier(partition)
+            try store.sweepColdTier(partition) { isEnding.load(ordering: .acquiring) }
+            if isEnding.load(ordering: .acquiring) { return }
             state.withLock { _ = $0.unswept.popLast() }
         }
     }

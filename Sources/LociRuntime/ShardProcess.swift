@@ -62,6 +62,7 @@ final class ShardDriver {
         let folder =
             configuration.tier(.ssd)?.folder(of: shard)
             ?? "\(configuration.dataFolder)/shard-\(shard)"
+        try ClusterRestore.checkFinished(in: configuration.dataFolder)
         try Self.checkPartitions(in: folder, map.partitions(of: shard))
         let fileSystem = LinuxFileSystem(pageIn: configuration.pageIn.kind)
         let store = try SliceStore.open(
@@ -155,7 +156,7 @@ final class ShardDriver {
             if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
                 reportedAt = Clock.now()
                 upkeep.report()
-                migrator?.use(node.heat)
+                if let migrator, migrator.wantsHeat { migrator.use(node.heat) }
                 logMigration()
             }
         }

@@ -11,15 +11,21 @@ import LociStorage
 ///   with a dot and is not listed.
 struct SnapshotFolder: Sendable {
     let path: String
+    /// Names a file in each folder that this cluster has begun: nothing else is ever removed.
+    private let mark: String
     private let fileSystem = LinuxFileSystem()
 
-    init(_ path: String) { self.path = path }
+    init(_ path: String, clusterID: UInt64) {
+        self.path = path
+        mark = "of-cluster-" + String(clusterID, radix: 16)
+    }
 
-    /// Removes what snapshots that were never completed have left.
+    /// Removes what this cluster's snapshots that were never completed have left.
     func removeUnfinished() throws(StorageError) {
         guard fileSystem.exists(path) else { return }
         for name in try fileSystem.list(path) where name.hasPrefix(".") {
-            try fileSystem.removeTree("\(path)/\(name)")
+            let folder = "\(path)/\(name)"
+            if fileSystem.exists("\(folder)/\(mark)") { try fileSystem.removeTree(folder) }
         }
     }
 
@@ -28,7 +34,9 @@ struct SnapshotFolder: Sendable {
     func prepare(_ place: SnapshotPlace) throws(LociError) -> UInt64 {
         guard !fileSystem.exists("\(path)/\(place.name)") else { throw Self.taken(place.name) }
         try sentences { () throws(StorageError) in
-            try fileSystem.createFolder("\(path)/\(place.workingFolder)")
+            let folder = "\(path)/\(place.workingFolder)"
+            try fileSystem.createFolder(folder)
+            _ = try fileSystem.open("\(folder)/\(mark)", create: true)
         }
         return UInt64(max(0, time(nil)))
     }

@@ -11,7 +11,7 @@ extension StoragePool {
         _ place: SnapshotPlace, _ partition: PartitionIndex, _ state: PartitionState
     ) {
         let folder = "\(snapshotFolder)/\(place.workingFolder)"
-        afterWrites(on: upkeep.snapshotQueue) { [self] in
+        afterWrites(on: upkeep.snapshotQueue(partition)) { [self] in
             // The coordinator makes the folder first, and removes it when it gives up.
             guard LinuxFileSystem().exists(folder) else {
                 let error = LociError(

@@ -21,10 +21,11 @@ final class StoragePool: Sendable {
     let upkeep: StorageUpkeep
     private let pendingWriteBytes = Atomic(0)
     private let isFlushPlanned = Atomic(false)
+    private let hasFailedFlush = Atomic(false)
     /// A page's file did not take a write: no checkpoint may count on it.
     private let hasFailedWrite = Atomic(false)
 
-    /// Writes of applied records that may wait for their pages; commits wait beyond it.
+    /// Pages of applied records that may wait to be written; commits wait beyond it.
     private let mostPendingWriteBytes: Int
 
     /// - Parameter memory: Where page-ins go.
@@ -37,7 +38,7 @@ final class StoragePool: Sendable {
         self.snapshotFolder = snapshotFolder
         self.store = store
         self.memory = memory
-        mostPendingWriteBytes = max(1 << 20, store.writeBufferLimit / 4)
+        mostPendingWriteBytes = max(4 << 20, store.writeBufferLimit / 4)
         self.mailbox = mailbox
         pageQueues = (0..<threads).map { PageQueue(label: "loci.pages.\($0)") }
         logQueues = (0..<2).map { DispatchQueue(label: "loci.log.\($0)") }
@@ -59,7 +60,7 @@ final class StoragePool: Sendable {
 
     /// A write that fails leaves the page behind the log: the shard must stop and recover.
     func write(_ write: PageWrite) {
-        pendingWriteBytes.add(write.bytes.count, ordering: .relaxed)
+        pendingWriteBytes.add(write.pageBytes, ordering: .relaxed)
         pageQueues[queue(of: write.address)].give(.write(write), carryingOutBy: carryOut)
     }
 
@@ -75,7 +76,7 @@ final class StoragePool: Sendable {
                 try store.write(
                     write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
             }
-            pendingWriteBytes.subtract(write.bytes.count, ordering: .relaxed)
+            pendingWriteBytes.subtract(write.pageBytes, ordering: .relaxed)
             if case .failure(let error) = result {
                 hasFailedWrite.store(true, ordering: .releasing)
                 mailbox.post(.writeFailed(write.address, error))
@@ -87,6 +88,7 @@ final class StoragePool: Sendable {
     /// Flushes soon, unless that is planned already. A full disk is tried again with the next
     /// write.
     private func planFlush() {
+        if hasFailedFlush.load(ordering: .acquiring) { return }
         if isFlushPlanned.exchange(true, ordering: .acquiringAndReleasing) { return }
         checkpointQueue.async { [self] in
             isFlushPlanned.store(false, ordering: .releasing)
@@ -94,7 +96,10 @@ final class StoragePool: Sendable {
                 do throws(StorageError) {
                     try store.flush(partition)
                 } catch {
-                    if !error.isOutOfSpace { mailbox.post(.storageFailed(error.sentence)) }
+                    if error.isOutOfSpace { continue }
+                    // Once: nothing is flushed after it.
+                    if hasFailedFlush.exchange(true, ordering: .acquiringAndReleasing) { return }
+                    mailbox.post(.storageFailed(error.sentence))
                 }
             }
         }
@@ -104,7 +109,8 @@ final class StoragePool: Sendable {
         logQueues[Int(partition) % logQueues.count].async { [self] in
             while isBehind(partition) { usleep(500) }
             let result = Self.result { () throws(StorageError) in
-                try store.append(records, to: partition)
+                try store.append(
+                    records, to: partition, isUrgent: records.contains(where: LogRecord.isInstall))
             }
             mailbox.post(.committed(partition, result))
             if store.isFull(partition) { planFlush() }
@@ -113,6 +119,7 @@ final class StoragePool: Sendable {
 
     /// Whether pages wait for their files that can get there.
     private func isBehind(_ partition: PartitionIndex) -> Bool {
+        if store.hasFailed(partition) || hasFailedFlush.load(ordering: .acquiring) { return false }
         if pendingWriteBytes.load(ordering: .relaxed) > mostPendingWriteBytes { return true }
         guard store.writeBufferBytes > store.writeBufferLimit, !store.isFull(partition) else {
             return false

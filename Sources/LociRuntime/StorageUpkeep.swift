@@ -22,7 +22,7 @@ final class StorageUpkeep: Sendable {
     private let surveyQueue = DispatchQueue(label: "loci.survey")
     private let scrubQueue = DispatchQueue(label: "loci.scrub")
     /// Copies of partitions are made side by side: all are cut before any of them is complete.
-    let snapshotQueue = DispatchQueue(label: "loci.snapshot", attributes: .concurrent)
+    private let snapshotQueues: [PartitionIndex: DispatchQueue]
     private let isEnding = Atomic(false)
     private let isReporting = Atomic(false)
 
@@ -36,7 +36,13 @@ final class StorageUpkeep: Sendable {
         self.store = store
         self.tiers = tiers.filter { $0.path != nil }
         self.mailbox = mailbox
+        snapshotQueues = Dictionary(
+            uniqueKeysWithValues: store.partitionNumbers.map {
+                ($0, DispatchQueue(label: "loci.snapshot.\($0)"))
+            })
     }
+
+    func snapshotQueue(_ partition: PartitionIndex) -> DispatchQueue { snapshotQueues[partition]! }
 
     /// Ends what goes on without an end of its own.
     func end() {

@@ -74,8 +74,11 @@ extension SliceStore {
     /// Removes what interrupted moves have left on the cold tier, and counts what is there; until
     /// then `occupancy` knows only the extents of this life. To be called once for each partition
     /// after its recovery; takes one small read for each extent.
-    public func sweepColdTier(_ partition: PartitionIndex) throws(StorageError) {
-        try store(partition).sweepExtents()
+    /// - Parameter shouldStop: Asked now and then; what is left is swept another time.
+    public func sweepColdTier(
+        _ partition: PartitionIndex, shouldStop: () -> Bool = { false }
+    ) throws(StorageError) {
+        try store(partition).sweepExtents(shouldStop: shouldStop)
     }
 
     /// Asks the segments that have changed since the last call, up to a bound.

@@ -87,11 +87,13 @@ public final class SliceStore: Sendable {
     /// Appends records of up to `recordBytes` in one write and one sync; they are durable on
     /// return. After `noSpace` nothing is changed and the partition stays usable; after any other
     /// error it refuses everything, and only recovery knows which records became durable.
+    /// - Parameter isUrgent: Whether the records may make room on a full disk: a full write buffer
+    ///   does not refuse them.
     /// - Returns: The LSN after the last record.
     public func append(
-        _ records: [Bytes], to partition: PartitionIndex
+        _ records: [Bytes], to partition: PartitionIndex, isUrgent: Bool = false
     ) throws(StorageError) -> LSN {
-        try store(partition).append(records)
+        try store(partition).append(records, isUrgent: isUrgent)
     }
 
     /// Pages' bytes, verified, in the order of the requests; each answer stands for itself. Zeros
@@ -136,6 +138,9 @@ public final class SliceStore: Sendable {
     /// Whether the last attempt to write to the partition's files found no space. Appends are
     /// refused then once the write buffer is full.
     public func isFull(_ partition: PartitionIndex) -> Bool { store(partition).isFull }
+
+    /// Whether a partition refuses everything until it is recovered. Never waits for a disk.
+    public func hasFailed(_ partition: PartitionIndex) -> Bool { store(partition).hasFailed }
 
     /// Flushes, saves a snapshot of the state, and lets go of the log before it.
     /// The caller guarantees that every `write` and `drop` for records below `lsn` has returned,

@@ -36,6 +36,15 @@ public enum StorageError: Error, Equatable, Sendable {
         }
     }
 
+    /// Whether the device does not give the bytes back.
+    var isUnreadable: Bool {
+        switch self {
+        case .io(let operation, _, _): operation == "pread" || operation == "io_uring"
+        case .fault: true
+        default: false
+        }
+    }
+
     /// The error as people and clients see it.
     public var sentence: LociError {
         switch self {

@@ -74,7 +74,7 @@ struct MigratorTests {
                     }
                 }
             }
-            let status = migrator.status
+            let status = migrator.status!
             #expect(status.failure == nil && !status.isHDDFull)
             #expect(status.occupancy.ssdBytes <= 512 * UInt64(Self.pageBytes))
             #expect(status.counts.promotedPages == 16)
@@ -90,7 +90,7 @@ struct MigratorTests {
         }
         let migrator = migrator(store)
         migrator.round(at: now(100))
-        #expect(migrator.status.occupancy.hddBytes > 0)
+        #expect(migrator.status!.occupancy.hddBytes > 0)
     }
 
     @Test("A failing hdd tier is reported, left alone for a while, and tried again")
@@ -100,17 +100,17 @@ struct MigratorTests {
         let migrator = migrator(store)
         try write(0..<520, store)
         migrator.round(at: now(1))
-        #expect(store.migrationCounts.demotedPages > 0 && migrator.status.failure == nil)
+        #expect(store.migrationCounts.demotedPages > 0 && migrator.status!.failure == nil)
         try write(520..<600, store)
         fileSystem.spaceLimit = fileSystem.usedBytes
         migrator.round(at: now(2))
-        #expect(migrator.status.failure?.isOutOfSpace == true)
+        #expect(migrator.status!.failure?.isOutOfSpace == true)
         let demoted = store.migrationCounts.demotedPages
         fileSystem.spaceLimit = nil
         migrator.round(at: now(5))
         #expect(store.migrationCounts.demotedPages == demoted)
         migrator.round(at: now(13))
-        #expect(store.migrationCounts.demotedPages > demoted && migrator.status.failure == nil)
+        #expect(store.migrationCounts.demotedPages > demoted && migrator.status!.failure == nil)
     }
 
     @Test("Started, it works by itself; stopped, it does nothing more", .timeLimit(.minutes(1)))

@@ -80,7 +80,7 @@ struct ExtentDamageTests {
         #expect(throws: StorageError.missingTier(path: path)) { try stage.open(scratch) }
         scratch.endProcess()
         #expect(throws: StorageError.self) { try stage.open(scratch, hasTier: false) }
-        try scratch.fileSystem.createFolder(scratch.path("slow/shard-2/partition-0/space-4"))
+        try scratch.fileSystem.createFolder(scratch.path("slow/shard-2/cold-0/space-4"))
         try scratch.fileSystem.open(path, create: true).write(identity, at: 0)
         try scratch.fileSystem.open(stage.extentFile(scratch), create: true).write(extent, at: 0)
         try stage.check(0..<64, try reopened(scratch), from: .hdd)
@@ -157,7 +157,7 @@ struct ExtentDamageTests {
             let second = ExtentAddress(space: 4, partition: 0, number: 1)
             #expect(try stage.move(second, cold: true, store) == .moved(pages: 64))
         }
-        let other = scratch.path("slow/shard-2/partition-0/space-4/1.extent")
+        let other = scratch.path("slow/shard-2/cold-0/space-4/1.extent")
         let bytes = try stage.content(other, memory)
         try memory.open(path, create: false).resize(to: 0)
         try memory.open(path, create: false).write(bytes, at: 0)
@@ -188,7 +188,7 @@ struct ExtentDamageTests {
     func sweep() throws {
         let scratch = Scratch(.memory)
         try build(scratch)
-        let tier = scratch.path("slow/shard-2/partition-0")
+        let tier = scratch.path("slow/shard-2/cold-0")
         let fileSystem = scratch.fileSystem
         try fileSystem.createFolder(tier + "/space-9")
         for name in ["space-4/0.extent.new", "space-4/77.extent", "space-9/0.extent"] {

@@ -66,7 +66,7 @@ struct ExtentStage: Sendable {
     }
 
     func extentFile(_ scratch: Scratch) -> String {
-        scratch.path("slow/shard-2/partition-0/space-4/0.extent")
+        scratch.path("slow/shard-2/cold-0/space-4/0.extent")
     }
 
     func content(_ path: String, _ fileSystem: any StorageFileSystem) throws -> Bytes {

@@ -45,7 +45,7 @@ struct VerifyColdTests {
     @Test("A flipped bit in an extent is found, by verify and by scrub, as are lost extents")
     func damage() throws {
         let scratch = try scratch()
-        let folder = scratch.path("slow/shard-2/partition-0/space-4")
+        let folder = scratch.path("slow/shard-2/cold-0/space-4")
         let path = folder + "/" + (try #require(try scratch.fileSystem.list(folder).first))
         let size = try scratch.fileSystem.open(path, create: false).size()
         let shown = try FileInspection.inspect(path, scratch.fileSystem, limit: 5)

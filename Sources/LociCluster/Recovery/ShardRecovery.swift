@@ -26,7 +26,7 @@ public enum ShardRecovery {
     ) throws(LociError) -> (PartitionState, LSN) {
         do throws(StorageError) {
             let saved = try store.recover(partition)
-            let replay = Replay(store: store, partition: partition)
+            var replay = Replay(store: store, partition: partition)
             return (try replay.run(saved, partitions: partitions, tuning), saved.end)
         } catch {
             throw error.sentence
@@ -37,8 +37,16 @@ public enum ShardRecovery {
 private struct Replay {
     let store: SliceStore
     let partition: PartitionIndex
+    /// Bytes in the write buffer at which a flush is tried next: later each time on a full disk.
+    private var flushAt: Int
 
-    func run(
+    init(store: SliceStore, partition: PartitionIndex) {
+        self.store = store
+        self.partition = partition
+        flushAt = store.writeBufferLimit
+    }
+
+    mutating func run(
         _ saved: RecoveredPartition, partitions: Int, _ tuning: SearchTuning
     ) throws(StorageError) -> PartitionState {
         do {
@@ -63,16 +71,17 @@ private struct Replay {
         }
     }
 
-    private func carryOut(_ effects: PartitionState.Effects) throws(StorageError) {
+    private mutating func carryOut(_ effects: PartitionState.Effects) throws(StorageError) {
         for write in effects.writes {
             try store.write(
                 write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
         }
         for space in effects.dropped { store.drop(space: space, partition: partition) }
-        guard store.writeBufferBytes > store.writeBufferLimit else { return }
+        guard store.writeBufferBytes > flushAt else { return }
         do {
             try store.flush(partition)
         } catch .noSpace {
+            flushAt = store.writeBufferBytes + store.writeBufferLimit / 4
             // The shard starts all the same, and answers reads; the buffer holds what the log does.
         }
     }

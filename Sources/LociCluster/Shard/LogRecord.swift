@@ -24,6 +24,9 @@ public struct PutPoints: Equatable, Sendable {
 }
 
 extension LogRecord {
+    /// Whether an encoded record changes the catalog; on a full disk that may be what makes room.
+    public static func isInstall(_ encoded: Bytes) -> Bool { !encoded.isEmpty && encoded[0] == 1 }
+
     public var encoded: Bytes {
         var writer = ByteWriter()
         switch self {

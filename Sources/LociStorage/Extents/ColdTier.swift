@@ -51,7 +51,7 @@ final class ExtentStore: Sendable {
     init(_ tier: ColdTier) { self.tier = tier }
 
     static func folder(_ partition: PartitionIndex) -> String {
-        PartitionPlace.prefix + String(partition)
+        "cold-" + String(partition)
     }
 
     static func folder(_ space: SpaceID, _ partition: PartitionIndex) -> String {

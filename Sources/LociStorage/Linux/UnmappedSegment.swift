@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LociBase
+import LociModel
 
 /// A segment that is read by pread: through the page cache, or past it where there is a second
 /// descriptor for that. Writes go through the page cache.
@@ -85,6 +86,10 @@ final class UnmappedSegment: StorageFile {
     /// only takes memory.
     func sync() throws(StorageError) {
         try file.sync()
-        if direct != nil { _ = posix_fadvise(file.descriptor.number, 0, 0, POSIX_FADV_DONTNEED) }
+        // Pages only: the checksums behind them stay in the kernel's cache.
+        let pages = off_t(Layout.segmentBytes)
+        if direct != nil {
+            _ = posix_fadvise(file.descriptor.number, 0, pages, POSIX_FADV_DONTNEED)
+        }
     }
 }

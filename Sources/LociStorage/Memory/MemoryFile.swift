@@ -22,6 +22,7 @@ final class MemoryFile: StorageFile {
 
     func read(at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(StorageError) {
         let count = target.count
+        try fileSystem.checkReadable(path, offset..<(offset + UInt64(count)))
         let bytes = try fileSystem.look(self, "pread") { content throws(StorageError) in
             guard offset <= content.size, UInt64(count) <= content.size - offset else {
                 throw .corrupt(path: path, what: "it ends before byte \(offset + UInt64(count))")

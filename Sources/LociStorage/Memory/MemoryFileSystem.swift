@@ -33,6 +33,7 @@ public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
         var spaceLimit: UInt64?
         var failure: InjectedFailure?
         var operations: UInt64 = 0
+        var badSectors: BadSectors?
     }
 
     private let state: Mutex<State>
@@ -58,6 +59,22 @@ public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
     public var failure: InjectedFailure? {
         get { state.withLock { $0.failure } }
         set { state.withLock { $0.failure = newValue } }
+    }
+
+    /// Bytes of a file that the device does not give back: reading any of them is EIO each time.
+    public struct BadSectors: Equatable, Sendable {
+        public let path: String
+        public let range: Range<UInt64>
+
+        public init(path: String, range: Range<UInt64>) {
+            self.path = path
+            self.range = range
+        }
+    }
+
+    public var badSectors: BadSectors? {
+        get { state.withLock { $0.badSectors } }
+        set { state.withLock { $0.badSectors = newValue } }
     }
 
     /// Operations so far, for choosing one that shall fail.
@@ -212,6 +229,11 @@ public final class MemoryFileSystem: StorageFileSystem, @unchecked Sendable {
             try Self.check(handle, operation, state)
             return try body(state.inodes[handle.inode]!.live)
         }
+    }
+
+    func checkReadable(_ path: String, _ range: Range<UInt64>) throws(StorageError) {
+        guard let bad = badSectors, bad.path == path, bad.range.overlaps(range) else { return }
+        throw .io(operation: "pread", path: path, errno: EIO)
     }
 
     func change(

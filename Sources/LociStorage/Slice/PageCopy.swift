@@ -7,6 +7,8 @@ import LociModel
 /// - Every page goes into the copy once, as it was at the cut: from `frozen` if the segment lacked
 ///   it then; by `preserve` just before a flush overwrites it; else in its turn.
 struct PageCopy: Sendable {
+    /// Tells it from a later one of the same partition.
+    let number: UInt64
     /// Pages that were in the write buffer at the cut.
     let frozen: [PageName: Bytes]
     /// Segments at the cut.

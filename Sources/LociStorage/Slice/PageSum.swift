@@ -28,6 +28,12 @@ struct PageSum: Equatable, Sendable {
         checksum = image.checksum(seed: Self.seed(page, generation, image.count, place))
     }
 
+    /// For a page whose bytes are lost: nothing matches it.
+    init(condemning page: PageName, generation: UInt64, in place: PartitionPlace) {
+        stamp = generation << 8
+        checksum = ~Self.seed(page, generation, 0, place)
+    }
+
     init(decoding bytes: Bytes, at position: Int = 0) {
         checksum = bytes.load(at: position)
         stamp = bytes.load(at: position + 8)

@@ -4,40 +4,59 @@ import Synchronization
 
 /// Snapshots: all pages as they are at one moment, while writes go on.
 extension PartitionStore {
+    /// A copy that is still under way is given up.
     /// - Parameters:
     ///   - onCut: Called once later writes cannot get into the copy.
     /// - Returns: Bytes of the copy. After an error nothing is left of it.
     func copy(
         to path: String, state: Bytes, onCut: () -> Void
     ) throws(StorageError) -> UInt64 {
-        try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
-            precondition(maintenance.copy == nil, "one snapshot at a time")
+        let number = try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+            maintenance.copies += 1
+            maintenance.copy = nil
             let writer = try CopyFile(creating: path, state: state, in: place)
             let listed = known.withLock { known in
                 known.segments.filter { !known.dropped.contains($0.space) }
             }
             maintenance.copy = PageCopy(
-                frozen: buffer.images, segments: listed, writer: writer)
+                number: maintenance.copies, frozen: buffer.images, segments: listed,
+                writer: writer)
+            return maintenance.copies
         }
         onCut()
         do {
-            return try finishCopy()
+            return try finishCopy(number, path)
         } catch {
             try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+                guard maintenance.copy?.number == number else { return }
                 maintenance.copy = nil
+                try? place.fileSystem.remove(path)
             }
-            try? place.fileSystem.remove(path)
             throw error
         }
     }
 
-    private func finishCopy() throws(StorageError) -> UInt64 {
-        let segments = try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
-            maintenance.copy!.segments
+    /// Throws if the copy has failed, another was begun, or its file was removed.
+    private func check(
+        _ number: UInt64, _ path: String, _ maintenance: Maintenance
+    ) throws(StorageError) {
+        guard maintenance.copy?.number == number, place.fileSystem.exists(path) else {
+            throw .io(operation: "snapshot", path: path, errno: Self.cancelled)
         }
-        for name in segments.sorted() { try copy(name) }
+        if let failure = maintenance.copy!.failure { throw failure }
+    }
+
+    /// ECANCELED.
+    private static let cancelled: Int32 = 125
+
+    private func finishCopy(_ number: UInt64, _ path: String) throws(StorageError) -> UInt64 {
+        let segments = try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+            try check(number, path, maintenance)
+            return maintenance.copy!.segments
+        }
+        for name in segments.sorted() { try copy(name, number, path) }
         return try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
-            if let failure = maintenance.copy!.failure { throw failure }
+            try check(number, path, maintenance)
             let frozen = maintenance.copy!.frozen
             for page in frozen.keys.sorted() {
                 try maintenance.copy!.writer.append(page, frozen[page]!)
@@ -50,7 +69,9 @@ extension PartitionStore {
     }
 
     /// Copies a segment's pages, a few at a time so that flushes get their turn.
-    private func copy(_ name: SegmentName) throws(StorageError) {
+    private func copy(
+        _ name: SegmentName, _ number: UInt64, _ path: String
+    ) throws(StorageError) {
         guard let segment = try segments.segment(name, in: place, create: false) else {
             throw damage(PageName(name.space, name.pages.lowerBound), name, "its file is missing")
         }
@@ -61,14 +82,18 @@ extension PartitionStore {
                 let end = min(start + step, range.upperBound)
                 let pages = segment.pages(atOffsets: start..<end)
                 try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
-                    if let failure = maintenance.copy!.failure { throw failure }
+                    try check(number, path, maintenance)
                     try copy(pages, of: segment, &maintenance)
                     maintenance.copy!.reached = (name, pages.upperBound)
                 }
             }
         }
         try withMaintenance(isFinal: false) { maintenance throws(StorageError) in
+            try check(number, path, maintenance)
             maintenance.copy!.reached = (name, name.pages.upperBound)
+            maintenance.copy!.early = maintenance.copy!.early.filter {
+                $0.space != name.space || !name.pages.contains($0.number)
+            }
         }
     }
 

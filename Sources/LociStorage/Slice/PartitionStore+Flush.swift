@@ -22,6 +22,7 @@ extension PartitionStore {
             do {
                 try write(batch, &maintenance)
                 buffer.endFlush()
+                bufferCounter.noteSpace()
             } catch {
                 buffer.abandonFlush()
                 throw error
@@ -35,34 +36,57 @@ extension PartitionStore {
     private func write(
         _ batch: [(PageName, Bytes)], _ maintenance: inout Maintenance
     ) throws(StorageError) {
-        let runs = Self.runs(of: batch)
-        var touched: [Segment] = []
-        for run in runs {
-            touched.append(try segments.segment(run.segment, in: place, create: true)!)
-            if known.withLock({ $0.segments.insert(run.segment).inserted }) {
-                maintenance.newFolders.insert(place.spaceFolder(run.segment.space))
-            }
+        var runs: [(pages: Run, segment: Segment)] = []
+        for run in Self.runs(of: batch) {
+            if let segment = try target(of: run, &maintenance) { runs.append((run, segment)) }
         }
         preserve(batch, &maintenance)
         maintenance.sequence += 1
         let sequence = maintenance.sequence
-        try DoubleWriteFile(for: sequence, in: place).write(batch, sequence: sequence)
-        for (run, segment) in zip(runs, touched) {
+        try DoubleWriteFile(for: sequence, in: place).write(
+            runs.flatMap { $0.pages.named }, sequence: sequence)
+        for (run, segment) in runs {
             var sums = ByteWriter(reserving: run.images.count * PageSum.byteCount)
-            for (index, image) in run.images.enumerated() {
-                let page = PageName(run.segment.space, run.first + UInt64(index))
+            for (page, image) in run.named {
                 PageSum(sealing: image, page, generation: sequence, in: place).write(to: &sums)
             }
             let layout = run.segment.layout
             try segment.file.write(Bytes.joined(run.images), at: layout.offset(of: run.first))
             try segment.file.write(sums.finished, at: layout.sumOffset(of: run.first))
-            space.change(run.segment)
         }
         var synced: Set<SegmentName> = []
-        for segment in touched where synced.insert(segment.name).inserted {
+        for (_, segment) in runs where synced.insert(segment.name).inserted {
             try segment.file.sync()
+            space.change(segment.name)
         }
         counters.countFlush(pages: batch.count)
+    }
+
+    /// The segment that pages go to, created if it is new.
+    /// - Returns: nil if they are lost or not wanted: the space was dropped, or the segment's file
+    ///   was there once and is missing or damaged. A new file in its place would turn what was in
+    ///   it into zeros.
+    private func target(
+        of run: Run, _ maintenance: inout Maintenance
+    ) throws(StorageError) -> Segment? {
+        let (isDropped, isKnown) = known.withLock {
+            ($0.dropped.contains(run.segment.space), $0.segments.contains(run.segment))
+        }
+        if isDropped { return nil }
+        do {
+            if let segment = try segments.segment(run.segment, in: place, create: !isKnown) {
+                if !isKnown {
+                    _ = known.withLock { $0.segments.insert(run.segment) }
+                    maintenance.newFolders.insert(place.spaceFolder(run.segment.space))
+                }
+                return segment
+            }
+        } catch {
+            guard error.isDamage, isKnown else { throw error }
+        }
+        for _ in run.images { counters.countLostWrite() }
+        counters.countDamage()
+        return nil
     }
 
     /// Consecutive pages of one segment.
@@ -70,6 +94,12 @@ extension PartitionStore {
         let segment: SegmentName
         let first: UInt64
         var images: [Bytes]
+
+        var named: [(PageName, Bytes)] {
+            images.enumerated().map {
+                (PageName(segment.space, first + UInt64($0.offset)), $0.element)
+            }
+        }
     }
 
     private static func runs(of batch: [(PageName, Bytes)]) -> [Run] {
@@ -146,7 +176,10 @@ extension PartitionStore {
                 try fileSystem.removeTree(folder)
                 continue
             }
-            for file in try fileSystem.list(folder) where !paths.contains(folder + "/" + file) {
+            for file in try fileSystem.list(folder)
+            where file.contains(PartitionPlace.segmentSuffix)
+                && !paths.contains(folder + "/" + file)
+            {
                 try fileSystem.remove(folder + "/" + file)
             }
             try fileSystem.syncFolder(folder)

@@ -133,10 +133,31 @@ extension PartitionStore {
                 return buffer.insert(image, of: page)
             } catch {
                 if error.isDamage { return counters.countLostWrite() }
-                // A device may fail once; what fails again ends this life, and recovery reads anew.
-                if attempt == 3 { throw error }
+                // A device may fail once. A page that cannot be read again and again is lost.
+                if attempt == 3 {
+                    guard error.isUnreadable else { throw error }
+                    try condemn(page, pageBytes: pageBytes)
+                    return counters.countLostWrite()
+                }
                 attempt += 1
             }
+        }
+    }
+
+    /// Gives a page a checksum that nothing matches: should the device read it once more, the write
+    /// that it lacks would be missing in silence.
+    private func condemn(_ page: PageName, pageBytes: Int) throws(StorageError) {
+        try withMaintenance { maintenance throws(StorageError) in
+            let name = SegmentName(holding: page, pageBytes: pageBytes)
+            guard let segment = try segments.segment(name, in: place, create: false) else { return }
+            // Only where the device works but for this page: else the log may still mend it.
+            _ = try segment.sum(of: page.number)
+            maintenance.sequence += 1
+            var sum = ByteWriter()
+            PageSum(condemning: page, generation: maintenance.sequence, in: place).write(to: &sum)
+            try segment.file.write(sum.finished, at: name.layout.sumOffset(of: page.number))
+            try segment.file.sync()
+            counters.countDamage()
         }
     }
 

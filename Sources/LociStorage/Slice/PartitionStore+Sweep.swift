@@ -6,7 +6,9 @@ import Synchronization
 extension PartitionStore {
     /// Removes extents that no checksum refers to and remains of interrupted writes, and counts
     /// what the others take. To be called once in a life, in the background.
-    func sweepExtents() throws(StorageError) {
+    /// - Parameter shouldStop: Asked before each extent; what was not looked at is counted then in
+    ///   another life.
+    func sweepExtents(shouldStop: () -> Bool = { false }) throws(StorageError) {
         guard let extents else { return }
         let folder = ExtentStore.folder(place.partition)
         try moving.withLock { _ throws(StorageError) in
@@ -15,14 +17,17 @@ extension PartitionStore {
                 guard name.hasPrefix(PartitionPlace.spacePrefix),
                     let space = SpaceID(name.dropFirst(PartitionPlace.spacePrefix.count))
                 else { continue }
-                bytes[space] = try sweep(space, folder + "/" + name)
+                bytes[space] = try sweep(space, folder + "/" + name, shouldStop)
+                if shouldStop() { return }
             }
             extents.setBytes(bytes, of: place.partition)
         }
     }
 
     /// - Returns: Bytes of the space's extents.
-    private func sweep(_ space: SpaceID, _ folder: String) throws(StorageError) -> UInt64 {
+    private func sweep(
+        _ space: SpaceID, _ folder: String, _ shouldStop: () -> Bool
+    ) throws(StorageError) -> UInt64 {
         guard let extents else { return 0 }
         let backend = extents.tier.backend
         let pageBytes = known.withLock { known in
@@ -30,6 +35,7 @@ extension PartitionStore {
         }
         var bytes: UInt64 = 0
         for name in try backend.list(folder) {
+            if shouldStop() { break }
             let path = folder + "/" + name
             guard name.hasSuffix(ExtentStore.suffix),
                 let number = UInt64(name.dropLast(ExtentStore.suffix.count))

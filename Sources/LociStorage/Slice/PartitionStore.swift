@@ -24,6 +24,8 @@ final class PartitionStore: Sendable {
         var newFolders: Set<String> = []
         /// Under way to a snapshot's folder.
         var copy: PageCopy?
+        /// Copies that were begun.
+        var copies: UInt64 = 0
     }
 
     /// The segments that there are, and spaces that were dropped and still have files.
@@ -48,7 +50,6 @@ final class PartitionStore: Sendable {
     private let log = Mutex<PartitionLog?>(nil)
     private let checkpointLSN = Atomic<LSN>(0)
     private let endLSN = Atomic<LSN>(0)
-    private let foundNoSpace = Atomic(false)
 
     init(
         _ place: PartitionPlace, _ segments: SegmentTable, _ bufferCounter: WriteBufferCounter,
@@ -68,8 +69,8 @@ final class PartitionStore: Sendable {
         return end > start ? end - start : 0
     }
 
-    /// Whether the last flush, checkpoint or append met a full disk.
-    var isFull: Bool { foundNoSpace.load(ordering: .acquiring) }
+    /// Whether the last flush or checkpoint of the slice met a full disk.
+    var isFull: Bool { bufferCounter.isFull }
 
     // MARK: Recovery
 
@@ -113,15 +114,16 @@ final class PartitionStore: Sendable {
 
     // MARK: Log
 
-    func append(_ records: [Bytes]) throws(StorageError) -> LSN {
-        if isFull && bufferCounter.bytes > bufferCounter.limit && !records.isEmpty {
-            throw .noSpace(path: place.folder)
-        }
+    /// - Parameter isUrgent: Whether the records may make room: a full write buffer is no obstacle.
+    func append(_ records: [Bytes], isUrgent: Bool) throws(StorageError) -> LSN {
+        let isStuck = isFull && bufferCounter.bytes > bufferCounter.limit
+        if isStuck && !isUrgent && !records.isEmpty { throw .noSpace(path: place.folder) }
         return try refusingAfterFailure { () throws(StorageError) in
             try log.withLock { log throws(StorageError) in
                 precondition(log != nil, "a partition is recovered before it is used")
                 try log!.append(records)
                 endLSN.store(log!.end, ordering: .releasing)
+                if bufferCounter.bytes == 0 { bufferCounter.noteSpace() }
                 return log!.end
             }
         }
@@ -138,7 +140,13 @@ final class PartitionStore: Sendable {
             defer {
                 checkpointLSN.store(maintenance.superblocks.current.lsn, ordering: .releasing)
             }
-            try flushAll(&maintenance)
+            do throws(StorageError) {
+                try flushAll(&maintenance)
+            } catch .noSpace(let path) {
+                // What was dropped makes room for the next attempt. The log says that it is gone.
+                if maintenance.copy == nil { try removeDropped() }
+                throw .noSpace(path: path)
+            }
             let current = maintenance.superblocks.current
             if current.hasState && current.lsn == lsn {
                 try maintenance.superblocks.complete()
@@ -191,18 +199,19 @@ final class PartitionStore: Sendable {
     ) throws(StorageError) -> Result {
         try checkFailure()
         do {
-            let result = try body()
-            foundNoSpace.store(false, ordering: .releasing)
-            return result
+            return try body()
         } catch {
             if error.isOutOfSpace {
-                foundNoSpace.store(true, ordering: .releasing)
+                bufferCounter.noteNoSpace()
             } else {
                 failure.withLock { $0 = $0 ?? error }
             }
             throw error
         }
     }
+
+    /// Whether only recovery can go on.
+    var hasFailed: Bool { failure.withLock { $0 != nil } }
 
     func checkFailure() throws(StorageError) {
         if let failure = failure.withLock({ $0 }) { throw failure }

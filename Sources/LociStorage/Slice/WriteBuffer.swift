@@ -126,10 +126,17 @@ final class WriteBuffer: Sendable {
 final class WriteBufferCounter: Sendable {
     let limit: Int
     private let held = Atomic(0)
+    private let foundNoSpace = Atomic(false)
 
     init(limit: Int) { self.limit = limit }
 
     var bytes: Int { held.load(ordering: .relaxed) }
 
     func add(_ count: Int) { held.add(count, ordering: .relaxed) }
+
+    /// Whether files found no space, and none has been there since.
+    var isFull: Bool { foundNoSpace.load(ordering: .acquiring) }
+
+    func noteSpace() { foundNoSpace.store(false, ordering: .releasing) }
+    func noteNoSpace() { foundNoSpace.store(true, ordering: .releasing) }
 }
