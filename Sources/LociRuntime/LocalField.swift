@@ -18,7 +18,8 @@ public final class LocalField {
     private let arena: PageArena
     private var table: PageTable
     private let cellsPerPage: UInt64
-    private let ioThreads: Int
+    /// One thread each.
+    private let queues: [DispatchQueue]
     private var pending: [Bytes] = []
     private var end: LSN
     private static let space: SpaceID = 1
@@ -35,7 +36,7 @@ public final class LocalField {
         pageIn: PageInKind = .direct, ioThreads: Int = 16, writeBufferBytes: Int = 64 << 20
     ) throws(LociError) {
         precondition(cellBytes > 0 && cellBytes <= pageBytes && ioThreads > 0)
-        self.ioThreads = ioThreads
+        queues = (0..<ioThreads).map { DispatchQueue(label: "loci.local-field.\($0)") }
         self.cellBytes = cellBytes
         self.cellCount = cellCount
         self.pageBytes = pageBytes
@@ -170,16 +171,20 @@ public final class LocalField {
 
     /// Asks the store on several threads at once.
     private func answers(to requests: [PageRequest]) -> [PageAnswer] {
-        let parts = min(ioThreads, requests.count)
+        let parts = min(queues.count, requests.count)
         if parts <= 1 { return store.readPages(requests, into: arena) }
-        let found = Mutex([[PageAnswer]](repeating: [], count: parts))
-        DispatchQueue.concurrentPerform(iterations: parts) { [store, arena] part in
+        let found = Answers(parts: parts)
+        let group = DispatchGroup()
+        for part in 0..<parts {
             let range =
                 (requests.count * part / parts)..<(requests.count * (part + 1) / parts)
-            let answers = store.readPages(Array(requests[range]), into: arena)
-            found.withLock { $0[part] = answers }
+            queues[part].async(group: group) { [store, arena] in
+                let answers = store.readPages(Array(requests[range]), into: arena)
+                found.parts.withLock { $0[part] = answers }
+            }
         }
-        return found.withLock { $0.flatMap { $0 } }
+        group.wait()
+        return found.parts.withLock { $0.flatMap { $0 } }
     }
 
     private static func noRoom(_ bytes: Int) -> LociError {
@@ -222,4 +227,11 @@ public final class LocalField {
             throw error.sentence
         }
     }
+}
+
+/// What threads have found, part by part.
+private final class Answers: Sendable {
+    let parts: Mutex<[[PageAnswer]]>
+
+    init(parts: Int) { self.parts = Mutex([[PageAnswer]](repeating: [], count: parts)) }
 }
