@@ -127,6 +127,33 @@ import Testing
         #expect(late.snapshots.published.isEmpty && late.replies.isEmpty)
     }
 
+    /// A connection may break and heal within the time after which a shard counts as lost.
+    @Test func aLostAnswerDoesNotHoldTheSnapshotUpForEver() throws {
+        var stage = stage()
+        let cut = try prepared(&stage)
+        let copying = acknowledge(&stage, cut.sent)
+        func tick(milliseconds: UInt64) -> [CoordinatorDirective] {
+            stage.now = stage.now.advanced(milliseconds: milliseconds)
+            for shard in 0..<2 { stage.node.sessions[shard].lastHeard = stage.now }
+            return stage.handle(.tick)
+        }
+        #expect(tick(milliseconds: 500).steps.isEmpty)
+        let both = tick(milliseconds: 500)
+        try #require(both.steps == [.finish, .finish] && both.sent.map(\.shard) == [0, 1])
+        // The answers to the first question and to the second one come both.
+        #expect(acknowledge(&stage, [copying.sent[0], both.sent[0]], count: 30).isEmpty)
+        #expect(tick(milliseconds: 500).steps.isEmpty)
+        let one = tick(milliseconds: 500)
+        #expect(one.steps == [.finish] && one.sent.map(\.shard) == [1])
+        let publishing = acknowledge(&stage, one.sent, count: 12)
+        let manifest = try #require(publishing.snapshots.published.first)
+        #expect(manifest.bytes == 42, "each part counts once")
+        let late = acknowledge(&stage, [copying.sent[1], both.sent[1]], count: 12)
+        #expect(late.isEmpty && tick(milliseconds: 5_000).steps.isEmpty)
+        #expect(stage.handle(.snapshotPublished(manifest.place, nil)).replies.count == 1)
+        #expect(stage.node.operations.isEmpty)
+    }
+
     @Test func aMutationThatDoesNotEndCostsTheSnapshotAndNotTheWriters() throws {
         var stage = stage()
         _ = stage.ask(Self.write, bulk: Self.cell, deadlineMilliseconds: 60_000)
