@@ -154,6 +154,28 @@ import Testing
         #expect(stage.node.operations.isEmpty)
     }
 
+    @Test func whatWaitsForThePointIsBoundedInBytesAndLeavesRoomForReads() throws {
+        var stage = stage()
+        _ = stage.ask(Self.write, bulk: Self.cell, deadlineMilliseconds: 60_000)
+        #expect(try prepared(&stage).sent.isEmpty, "a write is under way")
+        let large = Body.writeCells(WriteCells(field: "cells", count: 256))
+        let cells = [Bytes(zeros: 256 * 4096)]
+        for _ in 0..<64 {
+            #expect(stage.ask(large, bulk: cells, deadlineMilliseconds: 100).replies.isEmpty)
+        }
+        #expect(stage.node.heldBytes == Limits.waitingMutationBytes)
+        #expect(stage.ask(Self.write, bulk: Self.cell).failure?.code == .resourceExhausted)
+        #expect(stage.ask(.readCells(ReadCells(field: "cells", count: 1))).sent.count == 1)
+        // Those whose time is up make room.
+        stage.now = stage.now.advanced(milliseconds: 200)
+        #expect(stage.handle(.tick).replies.count == 64)
+        #expect(stage.node.heldBytes == 0 && stage.node.held.isEmpty)
+        let drop = Body.dropField(DropField(name: "none"))
+        for _ in 0..<Limits.requestsInFlight { #expect(stage.ask(drop).replies.isEmpty) }
+        #expect(stage.ask(drop).failure?.code == .resourceExhausted)
+        #expect(stage.ask(.readCells(ReadCells(field: "cells", count: 1))).sent.count == 1)
+    }
+
     @Test func aMutationThatDoesNotEndCostsTheSnapshotAndNotTheWriters() throws {
         var stage = stage()
         _ = stage.ask(Self.write, bulk: Self.cell, deadlineMilliseconds: 60_000)

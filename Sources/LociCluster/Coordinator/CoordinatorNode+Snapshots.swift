@@ -249,38 +249,6 @@ extension CoordinatorNode {
         activeSnapshot = nil
     }
 
-    // MARK: Holding back
-
-    /// Keeps a mutation until the point has passed.
-    mutating func hold(
-        _ body: Body, _ bulk: [Bytes], _ client: Operation.Client, _ deadline: Instant
-    ) {
-        let number = begin(.held(body, bulk), client, deadline)
-        operations[number]!.outstanding = 1
-        held.append(number)
-    }
-
-    private mutating func release(into directives: inout [CoordinatorDirective]) {
-        guard isHolding else { return }
-        isHolding = false
-        let numbers = held
-        held = []
-        for number in numbers {
-            guard let operation = operations.removeValue(forKey: number),
-                case .held(let body, let bulk) = operation.kind, let client = operation.client
-            else { continue }
-            do throws(LociError) {
-                try dispatch(body, bulk, client, operation.deadline, into: &directives)
-            } catch {
-                reply(client, .failure(error), into: &directives)
-            }
-        }
-        admitWaiting(into: &directives)
-        let outcomes = heldLearning
-        heldLearning = []
-        for (space, outcome) in outcomes { plant(space, outcome, into: &directives) }
-    }
-
     // MARK: List
 
     mutating func listSnapshots(
@@ -310,18 +278,6 @@ extension CoordinatorNode {
                 operation,
                 .snapshots(SnapshotsAnswer(snapshots: entries, active: activeSnapshot ?? "")),
                 into: &directives)
-        }
-    }
-}
-
-extension Body {
-    /// Whether a client's request changes what a snapshot holds.
-    var isMutation: Bool {
-        switch self {
-        case .createField, .dropField, .createCollection, .dropCollection, .writeCells, .upsert,
-            .deletePoints:
-            true
-        default: false
         }
     }
 }

@@ -84,10 +84,15 @@ extension ShardNode {
             let catalog = try Catalog(encoded: bulk[0])
             nextTask += 1
             installs[nextTask] = PendingInstall(asker: asker, remaining: workers.count)
+            defer { commitAll(into: &directives) }
             for partition in workers.keys.sorted() {
-                try enqueue(.install(catalog), partition, .install(nextTask))
+                do throws(LociError) {
+                    try enqueue(.install(catalog), partition, .install(nextTask))
+                } catch {
+                    installs[nextTask] = nil
+                    throw error
+                }
             }
-            commitAll(into: &directives)
         } catch {
             refuse(asker, error, into: &directives)
         }
@@ -163,18 +168,19 @@ extension ShardNode {
     private mutating func enqueue(
         _ record: LogRecord, _ partition: PartitionIndex, _ reply: PartitionWorker.Reply
     ) throws(LociError) {
-        guard let count = workers[partition]?.queue.count else {
+        guard let worker = workers[partition] else {
             throw LociError(
                 .unavailable, "Partition \(partition) does not live on shard \(settings.shard).")
         }
-        guard count < Limits.requestsInFlight else {
+        let encoded = record.encoded
+        guard worker.hasRoom(for: encoded) else {
             throw LociError(
                 .resourceExhausted,
-                "Shard \(settings.shard) has \(count) writes waiting for its disk.",
+                "Shard \(settings.shard) has \(worker.queue.count) writes of "
+                    + "\(worker.queuedBytes) bytes waiting for its disk.",
                 advice: "Send fewer at once, or try again later.")
         }
-        workers[partition]!.queue.append(
-            .init(record: record, encoded: record.encoded, reply: reply))
+        workers[partition]!.append(.init(record: record, encoded: encoded, reply: reply))
     }
 
     // MARK: Commit and apply
