@@ -307,44 +307,6 @@ extension ShardNode {
             workers[partition]!.splits[.init(space: space, location: split.location)] = nil
         }
     }
-
-    // MARK: Checkpoint
-
-    private mutating func checkpointIfDue(
-        _ partition: PartitionIndex, into directives: inout [ShardDirective]
-    ) {
-        let worker = workers[partition]!
-        let isDue = worker.wantsCheckpoint || worker.logBytes > settings.checkpointLogBytes
-        guard isDue, !worker.isCheckpointing else { return }
-        workers[partition]!.isCheckpointing = true
-        workers[partition]!.wantsCheckpoint = false
-        directives.append(
-            .checkpoint(partition, worker.lsn, worker.state))
-    }
-
-    /// Orders a checkpoint of each partition that has records in its log and nothing under way.
-    public mutating func checkpointAll(into directives: inout [ShardDirective]) {
-        for partition in workers.keys.sorted() {
-            let worker = workers[partition]!
-            guard worker.logBytes > 0, worker.inFlight.isEmpty, !worker.isCheckpointing else {
-                continue
-            }
-            workers[partition]!.isCheckpointing = true
-            directives.append(.checkpoint(partition, worker.lsn, worker.state))
-        }
-    }
-
-    mutating func checkpointed(
-        _ partition: PartitionIndex, _ result: Result<UInt64, LociError>,
-        into directives: inout [ShardDirective]
-    ) {
-        workers[partition]!.isCheckpointing = false
-        switch result {
-        case .success(let logBytes): workers[partition]!.logBytes = logBytes
-        case .failure(let error) where error.code == .resourceExhausted: break
-        case .failure(let error): directives.append(.stop(error))
-        }
-    }
 }
 
 extension PutPoints {
