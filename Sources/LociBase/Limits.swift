@@ -31,6 +31,10 @@ public enum Limits {
     /// Requests that a coordinator or a shard works on at once. More are refused with
     /// RESOURCE_EXHAUSTED.
     public static let requestsInFlight = 4096
+    /// Bytes of mutations that wait: for the log of one partition, encoded as its records, and in a
+    /// coordinator for the point of a snapshot. More are refused with RESOURCE_EXHAUSTED; one alone
+    /// may be larger.
+    public static let waitingMutationBytes = 64 << 20
     /// Partitions of a cluster.
     public static let partitions = 1024
     /// Longest deadline a request may carry; a longer one is cut to it.

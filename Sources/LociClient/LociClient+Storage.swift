@@ -44,12 +44,15 @@ extension LociClient {
 
     /// Lets every shard read and check all that it stores, in the background; one that is at it
     /// already goes on.
+    /// A shard that is down is not scrubbed: the receipt is not complete then.
     /// - Parameter bytesPerSecond: Of each shard; 0 lets it choose.
     public func startScrub(bytesPerSecond: UInt64 = 0) async throws(LociError) -> ScrubReport {
         try await scrub(Scrub(bytesPerSecond: bytesPerSecond))
     }
 
-    /// How far the scrub is that was started last.
+    /// How far the scrub is that was started last. Where the receipt is not complete, some shard
+    /// did not answer and its part is missing.
+    /// - Throws: FAILED_PRECONDITION when a shard has begun none since it was started.
     public func scrubReport() async throws(LociError) -> ScrubReport {
         try await scrub(Scrub(isQuestion: true))
     }

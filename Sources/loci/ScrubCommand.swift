@@ -9,7 +9,9 @@ struct ScrubCommand: AsyncParsableCommand {
             loci scrub                      as fast as it suits the shards
             loci scrub --rate 50MiB/s       each shard reads at most so much
             The scrub goes on in the background if this command is interrupted; started again, the
-            command shows it. The exit code is 1 if damage was found that no repair could save.
+            command shows it. The exit code is 1 if damage was found that no repair could save, or
+            if a shard was started again meanwhile; 3 if a shard is down or did not answer, so that
+            its pages may not have been read.
             """)
 
     @Option(help: "Bytes per second that each shard may read, such as 50MiB/s.")
@@ -21,6 +23,7 @@ struct ScrubCommand: AsyncParsableCommand {
     func run() async throws {
         let client = try common.client()
         var report = try await client.startScrub(bytesPerSecond: rate?.bytesPerSecond ?? 0)
+        let isStartedEverywhere = report.receipt.isComplete
         var progress = Progress("scrub", unit: "pages", total: nil)
         while report.shardsRunning > 0 {
             progress.update(report.pagesVerified)
@@ -28,13 +31,14 @@ struct ScrubCommand: AsyncParsableCommand {
             report = try await client.scrubReport()
         }
         progress.finish()
+        let isComplete = isStartedEverywhere && report.receipt.isComplete
         let catalog = report.damaged.isEmpty ? nil : try await client.describe()
         let pages = report.damaged.map { DamagedPageReport($0, catalog) }
         if common.json {
             try Terminal.printJSON(
                 ScrubOutput(
                     pagesVerified: report.pagesVerified, pagesDamaged: report.pagesDamaged,
-                    damaged: pages, isComplete: report.receipt.isComplete))
+                    damaged: pages, isComplete: isComplete))
         } else {
             print("\(Show.amount(report.pagesVerified, "page")) verified")
             print("\(Show.amount(report.pagesDamaged, "page")) damaged")
@@ -44,8 +48,19 @@ struct ScrubCommand: AsyncParsableCommand {
             let unnamed = report.pagesDamaged - min(report.pagesDamaged, UInt64(pages.count))
             if unnamed > 0 { print("  and \(Show.count(unnamed)) more") }
         }
+        if !isComplete { try await noteMissing(client) }
         if report.pagesDamaged > 0 { throw Loci.failure }
-        if !report.receipt.isComplete { try Terminal.leavePartial(report.receipt) }
+        if !isComplete { throw Loci.partial }
+    }
+
+    /// Says which shards are down, so far as they still are.
+    private func noteMissing(_ client: LociClient) async throws {
+        let down = try await client.status().shards.filter { !$0.isUp }.map { "\($0.shard)" }
+        let who =
+            down.isEmpty
+            ? "a shard did not answer at times"
+            : "shard \(down.joined(separator: ", ")) is down"
+        Terminal.note("The scrub is partial: \(who). Its pages may not have been read.")
     }
 }
 

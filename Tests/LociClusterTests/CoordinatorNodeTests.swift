@@ -212,4 +212,23 @@ import Testing
         #expect(!stage.node.sessions[0].isUp && stage.node.sessions[1].isUp)
         #expect(stage.ask(.count(Count(collection: "points"))).sent.map(\.shard) == [1])
     }
+
+    @Test func aScrubIsNotReportedWithoutAShardThatCannotTellOfIt() throws {
+        var stage = CoordinatorStage(shards: 2)
+        let answer = Body.scrubAnswer(
+            ScrubAnswer(shardsRunning: 0, pagesVerified: 7, pagesDamaged: 0))
+        let asked = stage.ask(.scrub(Scrub(isQuestion: true)))
+        #expect(stage.reply(asked.sent[0], answer, bulk: [Bytes()]).replies.isEmpty)
+        let error = LociError(.failedPrecondition, "Shard 1 has not begun a scrub.")
+        #expect(stage.reply(asked.sent[1], .failure(error)).failure == error)
+        // One that is silent shows in the receipt.
+        stage.node.sessions[1].isUp = false
+        let partial = stage.ask(.scrub(Scrub(isQuestion: true)))
+        let told = stage.reply(partial.sent[0], answer, bulk: [Bytes()])
+        guard case .scrubAnswer(let report) = told.replies.first?.body else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(report.pagesVerified == 7 && !report.receipt.isComplete)
+    }
 }

@@ -1,5 +1,6 @@
 import LociBase
 import LociModel
+import LociSearch
 import LociTiering
 import LociWire
 import Testing
@@ -161,5 +162,48 @@ import Testing
             return
         }
         #expect(error.code == .resourceExhausted && error.advice.contains("dram"))
+    }
+
+    @Test func writesThatWaitForTheDiskAreBoundedInBytes() throws {
+        var stage = ShardStage(dram: .dram(budgetBytes: 8 << 20))
+        var catalog = Catalog()
+        let cellBytes = 1 << 20
+        _ = try catalog.createField(
+            name: "large", elementType: .raw, shape: [64, UInt64(cellBytes)], pageBytes: 1 << 20)
+        stage.install(catalog)
+        let content = Bytes(zeros: cellBytes)
+        func write() -> UInt64 {
+            stage.send(
+                .shardWrite(ShardWrite(space: 1, partition: 0)),
+                bulk: [Bytes(values: [CellIndex(0)]), content], isMutation: true)
+        }
+        // The first is being made durable; with what a record has beside its cell, 63 wait.
+        let admitted = (0..<64).map { _ in write() }
+        #expect(admitted.allSatisfy { stage.answers[$0] == nil })
+        guard case .failure(let error) = stage.answers[write()]?.body else {
+            Issue.record("more than \(Limits.waitingMutationBytes) bytes wait")
+            return
+        }
+        #expect(error.code == .resourceExhausted)
+        stage.commit()
+        let next = write()
+        #expect(stage.answers[next] == nil, "there is room again")
+        while !stage.commits.isEmpty { stage.commit() }
+        for request in admitted + [next] {
+            guard case .acknowledged = stage.answers[request]?.body else {
+                Issue.record("a write that was admitted is not acknowledged")
+                return
+            }
+        }
+    }
+
+    @Test func aRecordThatIsLargerThanTheBoundMayWaitAlone() {
+        let state = PartitionState(partition: 0, partitions: 1, tuning: SearchTuning())
+        var worker = PartitionWorker(state: state, lsn: 1, logBytes: 0)
+        let large = Bytes(zeros: Limits.waitingMutationBytes + 1)
+        #expect(worker.hasRoom(for: large))
+        worker.append(.init(record: .install(Catalog()), encoded: large, reply: .none))
+        #expect(!worker.hasRoom(for: Bytes()) && worker.takeGroup().count == 1)
+        #expect(worker.hasRoom(for: large) && worker.queuedBytes == 0)
     }
 }

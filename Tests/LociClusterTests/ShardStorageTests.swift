@@ -13,6 +13,7 @@ import Testing
         var node: ShardNode
         var directives: [ShardDirective] = []
         var lsn: [PartitionIndex: LSN] = [0: 1, 1: 1]
+        var now = Instant.zero
         private var request: UInt64 = 0
         private var sequence: UInt64 = 0
         private let field: FieldDefinition
@@ -47,7 +48,7 @@ import Testing
         }
 
         mutating func handle(_ event: ShardEvent) {
-            node.handle(event, at: .zero, into: &directives)
+            node.handle(event, at: now, into: &directives)
         }
 
         /// Cell 0 lies on partition 0, cell 1024 (one stripe on) on partition 1.
@@ -84,6 +85,15 @@ import Testing
                     nil
                 }
             }
+        }
+
+        /// Partitions whose checkpoints were ordered since this was asked last.
+        mutating func takeCheckpoints() -> [PartitionIndex] {
+            let ordered = directives.compactMap {
+                if case .checkpoint(let each, _, _) = $0 { each } else { nil }
+            }
+            directives.removeAll { if case .checkpoint = $0 { true } else { false } }
+            return ordered
         }
 
         func answer(to request: UInt64) -> Body? {
@@ -238,5 +248,40 @@ import Testing
         #expect(pong.vitals.tiers.map(\.tier) == [.dram, .ssd, .hdd])
         #expect(pong.vitals.tiers[0].budgetBytes == 16 << 20)
         #expect(pong.vitals.tiers[2].movedIn == 3 && pong.vitals.isFull)
+    }
+
+    @Test func aScrubThatThisStartOfTheShardDoesNotKnowIsNotReportedAsDone() throws {
+        var stage = try Stage()
+        let asked = stage.send(.scrub(Scrub(isQuestion: true)))
+        guard case .failure(let error) = stage.answer(to: asked) else {
+            Issue.record("a scrub that was never begun is reported")
+            return
+        }
+        #expect(error.code == .failedPrecondition && error.message.contains("Shard 0"))
+    }
+
+    @Test func aCheckpointThatFoundNoSpaceIsTriedAgainWithoutAWrite() throws {
+        var stage = try Stage()
+        var catalog = Catalog()
+        _ = try catalog.createField(
+            name: "cells", elementType: .raw, shape: [4096, 4096], pageBytes: 4096)
+        _ = catalog.dropField(named: "cells")
+        stage.send(.install(Install(version: catalog.version)), bulk: [catalog.encoded])
+        stage.commitAll()
+        let first = stage.takeCheckpoints()
+        #expect(Set(first) == [0, 1], "what was dropped gives its space back")
+        stage.handle(.checkpointed(0, .success(0)))
+        let full = LociError(.resourceExhausted, "The disk is full.")
+        stage.handle(.checkpointed(1, .failure(full)))
+        stage.send(.ping)
+        #expect(stage.takeCheckpoints().isEmpty, "not at once")
+        stage.now = stage.now.advanced(milliseconds: 1_000)
+        stage.send(.ping)
+        stage.send(.ping)
+        #expect(stage.takeCheckpoints() == [1], "one at a time")
+        stage.handle(.checkpointed(1, .success(0)))
+        stage.now = stage.now.advanced(milliseconds: 5_000)
+        stage.send(.ping)
+        #expect(stage.takeCheckpoints().isEmpty)
     }
 }

@@ -127,6 +127,55 @@ import Testing
         #expect(late.snapshots.published.isEmpty && late.replies.isEmpty)
     }
 
+    /// A connection may break and heal within the time after which a shard counts as lost.
+    @Test func aLostAnswerDoesNotHoldTheSnapshotUpForEver() throws {
+        var stage = stage()
+        let cut = try prepared(&stage)
+        let copying = acknowledge(&stage, cut.sent)
+        func tick(milliseconds: UInt64) -> [CoordinatorDirective] {
+            stage.now = stage.now.advanced(milliseconds: milliseconds)
+            for shard in 0..<2 { stage.node.sessions[shard].lastHeard = stage.now }
+            return stage.handle(.tick)
+        }
+        #expect(tick(milliseconds: 500).steps.isEmpty)
+        let both = tick(milliseconds: 500)
+        try #require(both.steps == [.finish, .finish] && both.sent.map(\.shard) == [0, 1])
+        // The answers to the first question and to the second one come both.
+        #expect(acknowledge(&stage, [copying.sent[0], both.sent[0]], count: 30).isEmpty)
+        #expect(tick(milliseconds: 500).steps.isEmpty)
+        let one = tick(milliseconds: 500)
+        #expect(one.steps == [.finish] && one.sent.map(\.shard) == [1])
+        let publishing = acknowledge(&stage, one.sent, count: 12)
+        let manifest = try #require(publishing.snapshots.published.first)
+        #expect(manifest.bytes == 42, "each part counts once")
+        let late = acknowledge(&stage, [copying.sent[1], both.sent[1]], count: 12)
+        #expect(late.isEmpty && tick(milliseconds: 5_000).steps.isEmpty)
+        #expect(stage.handle(.snapshotPublished(manifest.place, nil)).replies.count == 1)
+        #expect(stage.node.operations.isEmpty)
+    }
+
+    @Test func whatWaitsForThePointIsBoundedInBytesAndLeavesRoomForReads() throws {
+        var stage = stage()
+        _ = stage.ask(Self.write, bulk: Self.cell, deadlineMilliseconds: 60_000)
+        #expect(try prepared(&stage).sent.isEmpty, "a write is under way")
+        let large = Body.writeCells(WriteCells(field: "cells", count: 256))
+        let cells = [Bytes(zeros: 256 * 4096)]
+        for _ in 0..<64 {
+            #expect(stage.ask(large, bulk: cells, deadlineMilliseconds: 100).replies.isEmpty)
+        }
+        #expect(stage.node.heldBytes == Limits.waitingMutationBytes)
+        #expect(stage.ask(Self.write, bulk: Self.cell).failure?.code == .resourceExhausted)
+        #expect(stage.ask(.readCells(ReadCells(field: "cells", count: 1))).sent.count == 1)
+        // Those whose time is up make room.
+        stage.now = stage.now.advanced(milliseconds: 200)
+        #expect(stage.handle(.tick).replies.count == 64)
+        #expect(stage.node.heldBytes == 0 && stage.node.held.isEmpty)
+        let drop = Body.dropField(DropField(name: "none"))
+        for _ in 0..<Limits.requestsInFlight { #expect(stage.ask(drop).replies.isEmpty) }
+        #expect(stage.ask(drop).failure?.code == .resourceExhausted)
+        #expect(stage.ask(.readCells(ReadCells(field: "cells", count: 1))).sent.count == 1)
+    }
+
     @Test func aMutationThatDoesNotEndCostsTheSnapshotAndNotTheWriters() throws {
         var stage = stage()
         _ = stage.ask(Self.write, bulk: Self.cell, deadlineMilliseconds: 60_000)

@@ -1,6 +1,7 @@
 import LociBase
 import LociModel
 import LociSearch
+import LociStorage
 import LociTiering
 import LociWire
 import Testing
@@ -137,5 +138,66 @@ import Testing
             #expect(stage.ordered >= before)
         }
         #expect(answers[0] == answers[1] && answers[0][0].count == 12 * 8)
+    }
+
+    /// A page that was scored is evicted before the vectors of what was found are fetched, and lies
+    /// in a slower tier than is allowed.
+    @Test func aPageThatWasScoredAndThenNotToBeHadMakesTheAnswerDegraded() throws {
+        var stage = try Self.stage(budget: 256 << 10)
+        for id in 1...8 {
+            Self.put(PointID(id), id, &stage)
+            while !stage.commits.isEmpty { stage.commit() }
+        }
+        func fetch(_ ids: [PointID]) {
+            stage.send(
+                .fetch(Fetch(space: Self.space, partition: 0, withVector: true)),
+                bulk: [Bytes(values: ids)])
+        }
+        /// Four pages, the whole budget, of another partition's name: everything else leaves.
+        func evict(count: Int) {
+            let needs = (0..<count).map {
+                PageNeed(
+                    address: PageAddress(space: 99, partition: 0, page: UInt64($0)),
+                    pageBytes: 64 << 10)
+            }
+            guard case .admitted = stage.node.pages.request(needs, for: 1 << 40) else {
+                Issue.record("no room for \(count) pages")
+                return
+            }
+            for need in needs {
+                _ = stage.node.pages.arrived(need.address, Bytes(zeros: need.pageBytes))
+            }
+        }
+        evict(count: 4)
+        fetch([1])
+        let first = try #require(stage.loads.first?.address)
+        stage.loadAll()
+        fetch([5])
+        let second = try #require(stage.loads.first?.address)
+        #expect(first != second && stage.loads.count == 1, "its page-in is under way")
+        let limited = stage.send(
+            .shardQuery(
+                ShardQuery(
+                    space: Self.space, k: 8, withPayload: false, withVector: true, maxTier: .dram)),
+            bulk: [
+                Bytes(values: [Float](repeating: 1, count: Self.dimension)),
+                Bytes(values: [UInt32(0), ShardQuery.everyLocation]),
+            ])
+        #expect(stage.loads.count == 1, "it joins the page-in of the second page")
+        evict(count: 3)
+        #expect(stage.node.pages.peek(first) == nil)
+        stage.slow = [first]
+        stage.loadAll()
+        let message = try #require(stage.answers[limited])
+        guard case .matches(let answer) = message.body else {
+            Issue.record("\(message.body)")
+            return
+        }
+        #expect(answer.count == 8 && answer.receipt.vectorsScored == 8)
+        #expect(message.bulk[5].load(Float.self, at: 0) == 0, "the vector could not be had")
+        #expect(answer.isDegraded)
+        let tiers = answer.receipt.tiers
+        #expect(tiers[.hdd].skipped == 1)
+        #expect(answer.receipt.pagesTouched == tiers.pages + tiers.skipped)
     }
 }

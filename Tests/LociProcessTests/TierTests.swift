@@ -68,6 +68,26 @@ extension ProcessTests {
         #expect(damaged.code == 1)
         #expect(damaged.output.contains("1 page damaged\n  field rows: partition 0, page 1\n"))
     }
+
+    @Test("a scrub that some shard cannot tell of is not reported as complete")
+    func scrubWithoutAShard() async throws {
+        let cluster = try await LocalCluster.running(shards: 2)
+        let client = try cluster.client()
+        _ = try await client.startScrub()
+        cluster.kill("shard-1")
+        try cluster.start("shard-1")
+        try await cluster.waitUntilReady()
+        do {
+            _ = try await client.scrubReport()
+            Issue.record("shard 1 was started again and knows of no scrub")
+        } catch {
+            #expect(error.code == .failedPrecondition, "\(error)")
+        }
+        cluster.kill("shard-1")
+        let partial = try await cluster.loci("scrub")
+        #expect(partial.code == 3, "\(partial.output)\(partial.errors)")
+        #expect(partial.errors.contains("shard"))
+    }
 }
 
 extension LocalCluster {

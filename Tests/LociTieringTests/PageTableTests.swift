@@ -1,6 +1,8 @@
+import Foundation
 import LociBase
 import LociModel
 import LociTiering
+import Synchronization
 import Testing
 
 @Suite struct PageTableTests {
@@ -194,6 +196,38 @@ import Testing
         #expect(arena.usedBytes == pageBytes && arena.overflowCount == 0)
         let stillThen = lease.withBytes { firstByte($0) }
         #expect(stillThen == 1)
+    }
+
+    /// A page that a message holds while it is written to, and lets go of on a thread of its own
+    /// while room is made for the copy, must not go to far memory as it was.
+    @Test func aPageThatIsLetGoWhileItIsWrittenToIsNotKeptAsItWas() throws {
+        let held = Mutex<Bytes?>(nil)
+        let isWriting = Atomic(false)
+        let isOver = Atomic(false)
+        let releaser = Thread {
+            var random = SeededRandom(seed: 3)
+            while !isOver.load(ordering: .acquiring) {
+                guard isWriting.load(ordering: .acquiring) else { continue }
+                for _ in 0..<random.below(60) { _ = isOver.load(ordering: .relaxed) }
+                held.withLock { $0 = nil }
+                isWriting.store(false, ordering: .releasing)
+            }
+        }
+        releaser.start()
+        defer { isOver.store(true, ordering: .releasing) }
+        for round in 0..<6_000 {
+            var (table, arena) = Self.table(pages: 2, far: 2, .fifo)
+            try Self.load(1, &table, arena)
+            try Self.load(2, &table, arena)
+            let other = table.peek(Self.address(2))
+            held.withLock { $0 = table.peek(Self.address(1)) }
+            isWriting.store(true, ordering: .releasing)
+            table.patch(Self.address(1), at: 0, with: Bytes([50]))
+            while isWriting.load(ordering: .acquiring) {}
+            withExtendedLifetime(other) {}
+            let again = try Self.ask(&table, 1, for: 1)
+            for page in again.held { try #require(page.bytes[0] == 50, "round \(round)") }
+        }
     }
 
     @Test func pagesOfADroppedSpaceAreForgottenInBothTiers() {

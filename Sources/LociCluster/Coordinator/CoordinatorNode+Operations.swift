@@ -162,6 +162,7 @@ extension CoordinatorNode {
     private mutating func forget(_ operation: Operation) {
         operations[operation.number] = nil
         for request in operation.requests { awaited[request] = nil }
+        if case .held(_, let bulk) = operation.kind { forgetHeld(operation.number, bulk) }
         if operation.kind.readSpace != nil { endedReaders.append(operation.number) }
     }
 

@@ -25,6 +25,8 @@ struct SnapshotOperation: Sendable {
     var phase = Phase.preparing
     var unixSeconds: UInt64 = 0
     var bytes: UInt64 = 0
+    /// When the shards were asked last for the end of their copies.
+    var finishAskedAt = Instant.zero
     /// The coordinator's own part, as it was at the point.
     var files: [SnapshotFile] = []
 }
@@ -33,6 +35,9 @@ struct SnapshotOperation: Sendable {
 enum SnapshotPolicy {
     /// Mutations are held back for at most so long; then the snapshot is given up.
     static let holdMilliseconds: UInt64 = 5_000
+    /// After which a shard that has not said that it has copied is asked again: its answer may have
+    /// been lost with a connection, and no deadline ends the wait.
+    static let repeatMicroseconds: UInt64 = 1_000_000
 }
 
 /// Snapshots at one consistent point while writes go on. New mutations wait until those under way
@@ -108,6 +113,29 @@ extension CoordinatorNode {
         resume(operation, into: &directives)
     }
 
+    /// Asks shards again that have not said that their copies are complete. The request is the same
+    /// one, so that a second answer to it finds nobody who waits.
+    mutating func repeatFinish(into directives: inout [CoordinatorDirective]) {
+        guard let number = snapshotting, var operation = operations[number],
+            case .snapshot(var snapshot) = operation.kind, snapshot.phase == .copying,
+            now.microseconds(since: snapshot.finishAskedAt) >= SnapshotPolicy.repeatMicroseconds
+        else { return }
+        snapshot.finishAskedAt = now
+        operation.kind = .snapshot(snapshot)
+        operations[number] = operation
+        let place = snapshot.place
+        for request in operation.requests {
+            guard let part = awaited[request] else { continue }
+            directives.append(
+                .send(
+                    part.shard,
+                    Message(
+                        shardHeader(part.shard, request: request),
+                        .shardSnapshot(
+                            ShardSnapshot(name: place.name, id: place.id, step: .finish)))))
+        }
+    }
+
     /// No mutation and no change of the catalog is under way.
     private var isDrained: Bool {
         guard sequencesInFlight.isEmpty, persisting == nil, definitionQueue.isEmpty else {
@@ -142,6 +170,7 @@ extension CoordinatorNode {
         if snapshot.phase == .cutting {
             snapshot.phase = .copying
             snapshot.files = filesOfSnapshot
+            snapshot.finishAskedAt = now
             // Copying takes as long as it takes: nobody is held back by it.
             operation.deadline = .distantFuture
             operation.kind = .snapshot(snapshot)
@@ -220,38 +249,6 @@ extension CoordinatorNode {
         activeSnapshot = nil
     }
 
-    // MARK: Holding back
-
-    /// Keeps a mutation until the point has passed.
-    mutating func hold(
-        _ body: Body, _ bulk: [Bytes], _ client: Operation.Client, _ deadline: Instant
-    ) {
-        let number = begin(.held(body, bulk), client, deadline)
-        operations[number]!.outstanding = 1
-        held.append(number)
-    }
-
-    private mutating func release(into directives: inout [CoordinatorDirective]) {
-        guard isHolding else { return }
-        isHolding = false
-        let numbers = held
-        held = []
-        for number in numbers {
-            guard let operation = operations.removeValue(forKey: number),
-                case .held(let body, let bulk) = operation.kind, let client = operation.client
-            else { continue }
-            do throws(LociError) {
-                try dispatch(body, bulk, client, operation.deadline, into: &directives)
-            } catch {
-                reply(client, .failure(error), into: &directives)
-            }
-        }
-        admitWaiting(into: &directives)
-        let outcomes = heldLearning
-        heldLearning = []
-        for (space, outcome) in outcomes { plant(space, outcome, into: &directives) }
-    }
-
     // MARK: List
 
     mutating func listSnapshots(
@@ -281,18 +278,6 @@ extension CoordinatorNode {
                 operation,
                 .snapshots(SnapshotsAnswer(snapshots: entries, active: activeSnapshot ?? "")),
                 into: &directives)
-        }
-    }
-}
-
-extension Body {
-    /// Whether a client's request changes what a snapshot holds.
-    var isMutation: Bool {
-        switch self {
-        case .createField, .dropField, .createCollection, .dropCollection, .writeCells, .upsert,
-            .deletePoints:
-            true
-        default: false
         }
     }
 }

@@ -91,14 +91,17 @@ extension CoordinatorNode {
         operation.kind = .scrub(scrub)
     }
 
-    /// What some shard does not say shows in the receipt.
+    /// A shard that does not answer shows in the receipt; one that says why it cannot tell fails
+    /// the request.
     mutating func finish(
         _ scrub: ScrubOperation, _ operation: Operation,
         into directives: inout [CoordinatorDirective]
     ) {
         var answered = scrub.answer
         answered.receipt = receipt(of: operation)
-        if let failure = operation.failure, answered.receipt.shardsAnswered == 0 {
+        if let failure = operation.failure,
+            answered.receipt.shardsAnswered == 0 || !failure.isSilence
+        {
             return fail(operation, failure, into: &directives)
         }
         let named = Array(scrub.damaged.sorted().prefix(DamagedPages.perAnswer))
@@ -106,4 +109,9 @@ extension CoordinatorNode {
             operation, .scrubAnswer(answered), bulk: [DamagedPages.encoded(named)],
             into: &directives)
     }
+}
+
+extension LociError {
+    /// Whether a shard was down, or did not answer in time.
+    fileprivate var isSilence: Bool { code == .unavailable || code == .deadlineExceeded }
 }

@@ -84,6 +84,7 @@ public struct CoordinatorNode: Sendable {
     /// New mutations wait for the point of a snapshot; those in `held`, and what was learned.
     var isHolding = false
     var held: [UInt64] = []
+    var heldBytes = 0
     var heldLearning: [(SpaceID, LocationLearning.Outcome)] = []
 
     var now = Instant.zero
@@ -188,10 +189,10 @@ public struct CoordinatorNode: Sendable {
         let client = Operation.Client(peer: peer, requestID: message.header.requestID)
         do throws(LociError) {
             try message.validated()
-            guard operations.count < Limits.requestsInFlight else {
+            guard operations.count - held.count < Limits.requestsInFlight else {
                 throw LociError(
                     .resourceExhausted,
-                    "The coordinator works on \(operations.count) requests already.",
+                    "The coordinator works on \(operations.count - held.count) requests already.",
                     advice: "Send fewer at once, or try again later.")
             }
             try start(message, client, into: &directives)
@@ -209,7 +210,7 @@ public struct CoordinatorNode: Sendable {
             asked == 0 ? Limits.defaultDeadlineMicroseconds : asked, Limits.deadlineMicroseconds)
         let deadline = now.advanced(microseconds: allowed)
         if isHolding, message.body.isMutation {
-            return hold(message.body, message.bulk, client, deadline)
+            return try hold(message.body, message.bulk, client, deadline)
         }
         try dispatch(message.body, message.bulk, client, deadline, into: &directives)
     }

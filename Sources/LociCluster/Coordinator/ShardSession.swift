@@ -30,6 +30,7 @@ extension CoordinatorNode {
     mutating func tick(into directives: inout [CoordinatorDirective]) {
         for shard in sessions.indices { keepInTouch(with: ShardIndex(shard), into: &directives) }
         endOverdue(into: &directives)
+        repeatFinish(into: &directives)
         advanceLearning(into: &directives)
         saveRarity(into: &directives)
     }

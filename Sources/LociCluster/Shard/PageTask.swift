@@ -10,7 +10,7 @@ import LociTiering
 ///   waits for room holds none.
 /// - `missing` pages are on their way; each arrival or failure takes one off.
 /// - A page counts once in the receipt, however many rounds need it, unless it had to be read
-///   again.
+///   again; one that was left out counts as skipped, once, even if an earlier round had it.
 struct PageTask: Sendable {
     var kind: Kind
     /// The slowest tier that may be asked.
@@ -23,6 +23,7 @@ struct PageTask: Sendable {
     var receipt = Receipt()
     var restarts = 0
     private var counted: Set<PageAddress> = []
+    private var skipped: Set<PageAddress> = []
     private var asked = Instant.zero
     private var waits = TierCosts()
 
@@ -58,6 +59,9 @@ struct PageTask: Sendable {
         restarts += 1
         if restarts > Self.mostRestarts { failure = failure ?? Self.overwhelmed }
     }
+
+    /// Whether some round went without a page that it needed, so that the answer lacks something.
+    var hasSkipped: Bool { !skipped.isEmpty }
 
     // MARK: Rounds
 
@@ -110,7 +114,8 @@ struct PageTask: Sendable {
 
     private mutating func skip(_ address: PageAddress, _ tier: Tier) {
         beyond[address] = tier
-        guard counted.insert(address).inserted else { return }
+        guard skipped.insert(address).inserted else { return }
+        counted.insert(address)
         receipt.pagesTouched += 1
         receipt.tiers[tier].skipped += 1
     }

@@ -30,7 +30,11 @@ struct PartitionWorker: Sendable {
     var isCheckpointing = false
     /// Whether one is due for another reason than the length of the log.
     var wantsCheckpoint = false
-    var queue: [Pending] = []
+    /// Not before then: the last one found no space.
+    var checkpointNotBefore = Instant.zero
+    private(set) var queue: [Pending] = []
+    /// Of the records in `queue`, encoded.
+    private(set) var queuedBytes = 0
     var inFlight: [Pending] = []
     var splits: [SplitKey: SplitProgress] = [:]
 
@@ -78,6 +82,18 @@ struct PartitionWorker: Sendable {
         }
     }
 
+    /// Whether one more record may wait. A large one may if it waits alone.
+    func hasRoom(for encoded: Bytes) -> Bool {
+        if queue.isEmpty { return true }
+        return queue.count < Limits.requestsInFlight
+            && queuedBytes + encoded.count <= Limits.waitingMutationBytes
+    }
+
+    mutating func append(_ pending: Pending) {
+        queue.append(pending)
+        queuedBytes += pending.encoded.count
+    }
+
     /// Takes the next group from the queue.
     mutating func takeGroup() -> [Pending] {
         var bytes = 0
@@ -91,7 +107,9 @@ struct PartitionWorker: Sendable {
             if taken > 0, bytes > Self.groupBytes || points > Self.groupPoints { break }
             taken += 1
         }
-        defer { queue.removeFirst(taken) }
-        return Array(queue[..<taken])
+        let group = Array(queue[..<taken])
+        queue.removeFirst(taken)
+        queuedBytes -= group.reduce(0) { $0 + $1.encoded.count }
+        return group
     }
 }

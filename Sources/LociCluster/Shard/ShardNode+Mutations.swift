@@ -84,10 +84,15 @@ extension ShardNode {
             let catalog = try Catalog(encoded: bulk[0])
             nextTask += 1
             installs[nextTask] = PendingInstall(asker: asker, remaining: workers.count)
+            defer { commitAll(into: &directives) }
             for partition in workers.keys.sorted() {
-                try enqueue(.install(catalog), partition, .install(nextTask))
+                do throws(LociError) {
+                    try enqueue(.install(catalog), partition, .install(nextTask))
+                } catch {
+                    installs[nextTask] = nil
+                    throw error
+                }
             }
-            commitAll(into: &directives)
         } catch {
             refuse(asker, error, into: &directives)
         }
@@ -163,18 +168,19 @@ extension ShardNode {
     private mutating func enqueue(
         _ record: LogRecord, _ partition: PartitionIndex, _ reply: PartitionWorker.Reply
     ) throws(LociError) {
-        guard let count = workers[partition]?.queue.count else {
+        guard let worker = workers[partition] else {
             throw LociError(
                 .unavailable, "Partition \(partition) does not live on shard \(settings.shard).")
         }
-        guard count < Limits.requestsInFlight else {
+        let encoded = record.encoded
+        guard worker.hasRoom(for: encoded) else {
             throw LociError(
                 .resourceExhausted,
-                "Shard \(settings.shard) has \(count) writes waiting for its disk.",
+                "Shard \(settings.shard) has \(worker.queue.count) writes of "
+                    + "\(worker.queuedBytes) bytes waiting for its disk.",
                 advice: "Send fewer at once, or try again later.")
         }
-        workers[partition]!.queue.append(
-            .init(record: record, encoded: record.encoded, reply: reply))
+        workers[partition]!.append(.init(record: record, encoded: encoded, reply: reply))
     }
 
     // MARK: Commit and apply
@@ -299,44 +305,6 @@ extension ShardNode {
         }
         if case .split(let space, let split) = pending.record {
             workers[partition]!.splits[.init(space: space, location: split.location)] = nil
-        }
-    }
-
-    // MARK: Checkpoint
-
-    private mutating func checkpointIfDue(
-        _ partition: PartitionIndex, into directives: inout [ShardDirective]
-    ) {
-        let worker = workers[partition]!
-        let isDue = worker.wantsCheckpoint || worker.logBytes > settings.checkpointLogBytes
-        guard isDue, !worker.isCheckpointing else { return }
-        workers[partition]!.isCheckpointing = true
-        workers[partition]!.wantsCheckpoint = false
-        directives.append(
-            .checkpoint(partition, worker.lsn, worker.state))
-    }
-
-    /// Orders a checkpoint of each partition that has records in its log and nothing under way.
-    public mutating func checkpointAll(into directives: inout [ShardDirective]) {
-        for partition in workers.keys.sorted() {
-            let worker = workers[partition]!
-            guard worker.logBytes > 0, worker.inFlight.isEmpty, !worker.isCheckpointing else {
-                continue
-            }
-            workers[partition]!.isCheckpointing = true
-            directives.append(.checkpoint(partition, worker.lsn, worker.state))
-        }
-    }
-
-    mutating func checkpointed(
-        _ partition: PartitionIndex, _ result: Result<UInt64, LociError>,
-        into directives: inout [ShardDirective]
-    ) {
-        workers[partition]!.isCheckpointing = false
-        switch result {
-        case .success(let logBytes): workers[partition]!.logBytes = logBytes
-        case .failure(let error) where error.code == .resourceExhausted: break
-        case .failure(let error): directives.append(.stop(error))
         }
     }
 }

@@ -82,25 +82,35 @@ extension ShardNode {
     mutating func scrub(
         _ scrub: Scrub, _ asker: Asker, into directives: inout [ShardDirective]
     ) {
-        if !scrub.isQuestion, !scrubProgress.isRunning {
+        if !scrub.isQuestion, scrubProgress?.isRunning != true {
             scrubProgress = ScrubProgress(isRunning: true)
             directives.append(.scrub(bytesPerSecond: scrub.bytesPerSecond))
         }
-        if scrub.isQuestion, let failure = scrubProgress.failure {
+        guard let progress = scrubProgress else {
+            return refuse(asker, noScrub, into: &directives)
+        }
+        if scrub.isQuestion, let failure = progress.failure {
             return refuse(asker, failure, into: &directives)
         }
         answer(
             asker,
             .scrubAnswer(
                 ScrubAnswer(
-                    shardsRunning: scrubProgress.isRunning ? 1 : 0,
-                    pagesVerified: scrubProgress.pagesVerified,
-                    pagesDamaged: scrubProgress.pagesDamaged,
+                    shardsRunning: progress.isRunning ? 1 : 0,
+                    pagesVerified: progress.pagesVerified,
+                    pagesDamaged: progress.pagesDamaged,
                     receipt: finish(Receipt(), asker))),
             bulk: [
                 DamagedPages.encoded(
-                    Array(scrubProgress.damaged.prefix(DamagedPages.perAnswer)))
+                    Array(progress.damaged.prefix(DamagedPages.perAnswer)))
             ], into: &directives)
+    }
+
+    private var noScrub: LociError {
+        LociError(
+            .failedPrecondition,
+            "Shard \(settings.shard) has not begun a scrub since it was started.",
+            advice: "Start one: loci scrub")
     }
 
     // MARK: Vitals

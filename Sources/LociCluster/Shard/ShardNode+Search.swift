@@ -294,7 +294,7 @@ extension ShardNode {
             .matches(
                 MatchesAnswer(
                     count: UInt32(found.count), receipt: finish(task.receipt, search.asker),
-                    isDegraded: task.receipt.tiers.skipped > 0)),
+                    isDegraded: task.hasSkipped)),
             bulk: [
                 Bytes(values: found.map(\.id)), Bytes(values: found.map(\.record.version)),
                 Bytes(values: found.map(\.score)), payloads.lengths, payloads.blob, vectors,

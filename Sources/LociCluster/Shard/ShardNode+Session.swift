@@ -50,6 +50,7 @@ extension ShardNode {
         _ header: Header, _ asker: Asker, into directives: inout [ShardDirective]
     ) {
         let over = guardian.pinged(fence: header.fence)
+        checkpointWhereDue(into: &directives)
         var vitals = ShardVitals()
         vitals.partitions = UInt32(workers.count)
         vitals.residentBytes = UInt64(pages.dramVitals.residentBytes)

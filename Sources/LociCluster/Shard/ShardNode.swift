@@ -126,7 +126,8 @@ public struct ShardNode: Sendable {
     var installs: [UInt64: PendingInstall] = [:]
     var rejectedMessages: UInt64 = 0
     var storageVitals = StorageVitals()
-    var scrubProgress = ScrubProgress()
+    /// Of the scrub that was started last; nil if none was since the shard began.
+    var scrubProgress: ScrubProgress?
     var surveys: [UInt64: Asker] = [:]
     var snapshot: ShardSnapshotState?
     var now = Instant.zero

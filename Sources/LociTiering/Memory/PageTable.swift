@@ -249,8 +249,13 @@ public struct PageTable: Sendable {
         switch dram.patch(address, at: offset, with: bytes) {
         case .done: return
         case .isPinned:
-            let pageBytes = peek(address)!.count
-            if makeRoom(PageArena.frameBytes(for: pageBytes)) {
+            // Whoever holds it may let go on another thread at any moment: held here, the page
+            // does not leave, unpatched, for the room that its copy needs.
+            let pin = peek(address)!
+            let isRoom = withExtendedLifetime(pin) {
+                makeRoom(PageArena.frameBytes(for: pin.count))
+            }
+            if isRoom {
                 dram.replace(address, at: offset, with: bytes)
             } else {
                 dram.remove(address)
