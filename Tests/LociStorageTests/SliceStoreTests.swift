@@ -1,5 +1,7 @@
+import Dispatch
 import LociBase
 import LociModel
+import Synchronization
 import Testing
 
 @testable import LociStorage
@@ -137,6 +139,42 @@ struct SliceStoreTests {
         #expect(
             try fileSystem.list("/data/partition-0").filter { $0.hasPrefix("state-") }.count == 1)
         #expect(fileSystem.usedBytes < 100_000)
+    }
+
+    @Test("A write beside the making of its segment is not taken for one to a damaged page")
+    func writesWhileSegmentsAreMade() throws {
+        let scratch = Scratch(.linux)
+        let store = try open(scratch, [0])
+        _ = try store.recover(0)
+        let perSegment = Layout.segmentBytes / 4096
+        let round = Atomic<UInt64>(0)
+        let isDone = Atomic(false)
+        let flusher = DispatchWorkItem {
+            for number in UInt64(1)...150 {
+                let place = address(number * perSegment)
+                try! store.write(Bytes([1]), at: 9, of: place, pageBytes: 4096)
+                round.store(number, ordering: .releasing)
+                try! store.flush(0)
+            }
+            isDone.store(true, ordering: .releasing)
+        }
+        DispatchQueue.global().async(execute: flusher)
+        var written: [PageAddress] = []
+        var inSegment: (UInt64, count: Int) = (0, 0)
+        while !isDone.load(ordering: .acquiring) {
+            let segment = max(1, round.load(ordering: .acquiring))
+            if inSegment.0 != segment { inSegment = (segment, 0) }
+            inSegment.count += 1
+            if inSegment.count > 20 { continue }
+            let place = address(segment * perSegment + UInt64(written.count + 1))
+            try store.write(Bytes([1]), at: 9, of: place, pageBytes: 4096)
+            written.append(place)
+        }
+        flusher.wait()
+        #expect(store.counts.lostWrites == 0)
+        for place in written {
+            try #require(try store.readPage(place, pageBytes: 4096)[9] == 1, "\(place)")
+        }
     }
 
     @Test("Many threads read, write and append at once")

@@ -68,25 +68,28 @@ final class Segment: Sendable {
     /// - Throws: `foreign` or `corrupt` if it is not this segment's file.
     init?(_ name: SegmentName, in place: PartitionPlace, create: Bool) throws(StorageError) {
         path = place.segment(name.number, of: name.space)
-        let layout = name.layout
-        if create { try place.fileSystem.createFolder(place.spaceFolder(name.space)) }
-        let isNew = create && !place.fileSystem.exists(path)
+        if create && !place.fileSystem.exists(path) { try Self.make(name, path, in: place) }
         guard
             let file = try place.fileSystem.openPaged(
-                path, size: layout.fileBytes, create: create)
+                path, size: name.layout.fileBytes, create: false)
         else { return nil }
         self.name = name
         self.file = file
-        if isNew {
-            do {
-                try file.write(Self.footer(of: name, in: place), at: layout.footerOffset)
-            } catch {
-                try place.fileSystem.remove(path)
-                throw error
-            }
-        } else {
-            try check(place)
-        }
+        try check(place)
+    }
+
+    /// Makes the file under another name, and names it when it has its footer: a reader that looks
+    /// for it meanwhile finds either no file or a whole one.
+    private static func make(
+        _ name: SegmentName, _ path: String, in place: PartitionPlace
+    ) throws(StorageError) {
+        let layout = name.layout
+        try place.fileSystem.createFolder(place.spaceFolder(name.space))
+        let unnamed = path + ".made"
+        let file = try place.fileSystem.openPaged(unnamed, size: layout.fileBytes, create: true)!
+        try file.write(footer(of: name, in: place), at: layout.footerOffset)
+        try file.sync()
+        try place.fileSystem.rename(unnamed, to: path)
     }
 
     private static func footer(of name: SegmentName, in place: PartitionPlace) -> Bytes {

@@ -23,12 +23,15 @@ final class WriteBuffer: Sendable {
 
     private let state = Mutex(State())
     private let counter: WriteBufferCounter
+    /// Whether there may be an image: readers of other pages need no lock then.
+    private let isOccupied = Atomic(false)
 
     init(_ counter: WriteBufferCounter) { self.counter = counter }
 
     /// The newest image of a page, if it is here.
     func image(of page: PageName) -> Bytes? {
-        state.withLock { ($0.dirty[page] ?? $0.flushing[page])?.image }
+        guard isOccupied.load(ordering: .acquiring) else { return nil }
+        return state.withLock { ($0.dirty[page] ?? $0.flushing[page])?.image }
     }
 
     var isEmpty: Bool { state.withLock { $0.dirty.isEmpty && $0.flushing.isEmpty } }
@@ -57,6 +60,7 @@ final class WriteBuffer: Sendable {
     /// Takes a page in. Only the thread that works on this page may call it.
     func insert(_ image: Bytes, of page: PageName, isInterrupted: Bool = false) {
         state.withLock { state in
+            isOccupied.store(true, ordering: .releasing)
             let replaced = state.dirty.updateValue(Page(image: image), forKey: page)
             counter.add(image.count - (replaced?.image.count ?? 0))
             if isInterrupted { state.interrupted.insert(page) }
@@ -92,6 +96,7 @@ final class WriteBuffer: Sendable {
             counter.add(-state.flushing.values.reduce(0) { $0 + $1.image.count })
             state.flushing = [:]
             state.interrupted = []
+            isOccupied.store(!state.dirty.isEmpty, ordering: .releasing)
         }
     }
 
