@@ -215,7 +215,7 @@ import Testing
         }
         releaser.start()
         defer { isOver.store(true, ordering: .releasing) }
-        for round in 0..<6_000 {
+        for round in 0..<500 {
             var (table, arena) = Self.table(pages: 2, far: 2, .fifo)
             try Self.load(1, &table, arena)
             try Self.load(2, &table, arena)
