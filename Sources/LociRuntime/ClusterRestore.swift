@@ -32,7 +32,7 @@ public struct ClusterRestore {
                     + "one, or a name in \(configuration.snapshotFolder).")
         }
         self.folder = folder
-        let content = try Self.sentences { () throws(StorageError) in
+        let content = try inSentence { () throws(StorageError) in
             try MetadataStore(folder: folder, fileSystem: LinuxFileSystem()).load(file)
         }
         guard let content else {
@@ -63,24 +63,24 @@ public struct ClusterRestore {
         let map = PartitionMap(
             partitions: manifest.partitions, shards: configuration.shards.count)
         let shards = (0..<map.shards).map { ShardIndex($0) }
-        let coordinator = "\(configuration.dataFolder)/coordinator"
+        let coordinator = configuration.coordinatorFolder
         let cold = shards.compactMap { configuration.tier(.hdd)?.folder(of: $0) }
-        let folders = shards.map(shardFolder) + [coordinator]
+        let folders = shards.map(configuration.folder(of:)) + [coordinator]
         let metadata = try metadata(map)
         if fileSystem.exists(Self.mark(in: configuration.dataFolder)) {
-            try Self.sentences { () throws(StorageError) in
+            try inSentence { () throws(StorageError) in
                 for path in folders { try fileSystem.removeTree(path) }
             }
         }
         for path in folders + cold { try checkEmpty(path) }
-        try Self.sentences { () throws(StorageError) in
+        try inSentence { () throws(StorageError) in
             try fileSystem.createFolder(configuration.dataFolder)
             let mark = Self.mark(in: configuration.dataFolder)
             try fileSystem.open(mark, create: true).sync()
             try fileSystem.syncFolder(configuration.dataFolder)
         }
         for shard in shards { try restore(shard, map, report) }
-        try Self.sentences { () throws(StorageError) in
+        try inSentence { () throws(StorageError) in
             let store = try MetadataStore(folder: coordinator, fileSystem: LinuxFileSystem())
             for (name, content) in metadata { try store.store(content, as: name) }
             try fileSystem.remove(Self.mark(in: configuration.dataFolder))
@@ -99,7 +99,7 @@ public struct ClusterRestore {
     }
 
     private func checkEmpty(_ path: String) throws(LociError) {
-        let isUsed = try Self.sentences { () throws(StorageError) in
+        let isUsed = try inSentence { () throws(StorageError) in
             try fileSystem.list(path).contains { $0 != "lock" }
         }
         guard !isUsed else {
@@ -110,17 +110,12 @@ public struct ClusterRestore {
         }
     }
 
-    private func shardFolder(_ shard: ShardIndex) -> String {
-        configuration.tier(.ssd)?.folder(of: shard)
-            ?? "\(configuration.dataFolder)/shard-\(shard)"
-    }
-
     private func restore(
         _ shard: ShardIndex, _ map: PartitionMap, _ report: (Progress) -> Void
     ) throws(LociError) {
-        try Self.sentences { () throws(StorageError) in
+        try inSentence { () throws(StorageError) in
             let store = try SliceStore.open(
-                folder: shardFolder(shard), fileSystem: LinuxFileSystem(),
+                folder: configuration.folder(of: shard), fileSystem: LinuxFileSystem(),
                 identity: SliceIdentity(clusterID: configuration.clusterID, shard: shard),
                 partitions: map.partitions(of: shard),
                 writeBufferBytes: configuration.writeBufferBytes)
@@ -135,10 +130,10 @@ public struct ClusterRestore {
     /// The coordinator's files, with this cluster's identity and number of shards.
     private func metadata(_ map: PartitionMap) throws(LociError) -> [(name: String, Bytes)] {
         let name = CoordinatorRecovery.metadataName
-        let source = try Self.sentences { () throws(StorageError) in
+        let source = try inSentence { () throws(StorageError) in
             try MetadataStore(folder: folder, fileSystem: LinuxFileSystem())
         }
-        let content = try Self.sentences { () throws(StorageError) in try source.load(name) }
+        let content = try inSentence { () throws(StorageError) in try source.load(name) }
         guard let content else {
             throw LociError(.dataLoss, "The snapshot in \(folder) lacks the file \(name).")
         }
@@ -148,19 +143,9 @@ public struct ClusterRestore {
         var files = [(name: name, metadata.encoded)]
         for collection in metadata.catalog.collections where collection.isText {
             let rarity = CoordinatorRecovery.rarityName(collection.space)
-            let bytes = try Self.sentences { () throws(StorageError) in try source.load(rarity) }
+            let bytes = try inSentence { () throws(StorageError) in try source.load(rarity) }
             if let bytes { files.append((name: rarity, bytes)) }
         }
         return files
-    }
-
-    private static func sentences<Value>(
-        _ body: () throws(StorageError) -> Value
-    ) throws(LociError) -> Value {
-        do throws(StorageError) {
-            return try body()
-        } catch {
-            throw error.sentence
-        }
     }
 }

@@ -87,6 +87,14 @@ public struct ClusterConfiguration: Sendable, Equatable {
     /// The tier of that kind, if the shards have it.
     public func tier(_ kind: Tier) -> TierConfiguration? { tiers.first { $0.kind == kind } }
 
+    /// Where a shard keeps its files.
+    func folder(of shard: ShardIndex) -> String {
+        tier(.ssd)?.folder(of: shard) ?? "\(dataFolder)/shard-\(shard)"
+    }
+
+    /// Where the coordinator keeps its files.
+    var coordinatorFolder: String { "\(dataFolder)/coordinator" }
+
     static let keys = [
         "name", "id", "data-folder", "partitions", "coordinator", "shards", "tiers",
         "migration-rate", "page-in", "write-buffer", "snapshot-folder", "checkpoint-after",

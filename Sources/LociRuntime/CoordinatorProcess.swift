@@ -51,7 +51,7 @@ private final class CoordinatorDriver {
         router = try RouterSocket(context, binding: configuration.coordinator)
         try ClusterRestore.checkFinished(in: configuration.dataFolder)
         store = try MetadataStore(
-            folder: "\(configuration.dataFolder)/coordinator", fileSystem: LinuxFileSystem())
+            folder: configuration.coordinatorFolder, fileSystem: LinuxFileSystem())
         snapshots = SnapshotFolder(
             configuration.snapshotFolder, clusterID: configuration.clusterID)
         try snapshots.removeUnfinished()

@@ -31,7 +31,6 @@ final class Migrator: Sendable {
         var unswept: [PartitionIndex]
         var failedAt: Instant?
         var status = Status()
-        var isStopped = false
     }
 
     private let store: SliceStore
@@ -69,7 +68,7 @@ final class Migrator: Sendable {
     /// One round each second from now on.
     func start() {
         queue.asyncAfter(deadline: .now() + .seconds(1)) { [weak self] in
-            guard let self, !state.withLock({ $0.isStopped }) else { return }
+            guard let self, !isEnding.load(ordering: .acquiring) else { return }
             round(at: Clock.now())
             needsHeat.store(true, ordering: .releasing)
             start()
@@ -79,7 +78,6 @@ final class Migrator: Sendable {
     /// Waits for the move that is under way; none follows.
     func stop() {
         isEnding.store(true, ordering: .releasing)
-        state.withLock { $0.isStopped = true }
         queue.sync {}
     }
 
@@ -148,7 +146,7 @@ final class Migrator: Sendable {
     private func carryOut(
         _ extent: ExtentAddress, at now: Instant, _ move: () throws(StorageError) -> ExtentMove
     ) throws(StorageError) {
-        if state.withLock({ $0.isStopped }) { return }
+        if isEnding.load(ordering: .acquiring) { return }
         _ = try move()
         state.withLock { $0.migration.rest(extent, at: now) }
     }

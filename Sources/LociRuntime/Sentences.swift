@@ -16,3 +16,21 @@ func inSentences(_ body: () throws -> Void) throws(LociError) {
         throw LociError(.internal, "\(error)")
     }
 }
+
+/// What work on files gives, or the sentence of what it met.
+func inSentence<Value>(
+    _ body: () throws(StorageError) -> Value
+) throws(LociError) -> Value {
+    do throws(StorageError) {
+        return try body()
+    } catch {
+        throw error.sentence
+    }
+}
+
+/// The same as a value, for an event.
+func resultInSentence<Value>(
+    _ body: () throws(StorageError) -> Value
+) -> Result<Value, LociError> {
+    Result { () throws(LociError) in try inSentence(body) }
+}

@@ -59,9 +59,7 @@ final class ShardDriver {
         context = try TransportContext()
         router = try RouterSocket(context, binding: configuration.shards[Int(shard)])
         let started = Clock.now()
-        let folder =
-            configuration.tier(.ssd)?.folder(of: shard)
-            ?? "\(configuration.dataFolder)/shard-\(shard)"
+        let folder = configuration.folder(of: shard)
         try ClusterRestore.checkFinished(in: configuration.dataFolder)
         try Self.checkPartitions(in: folder, map.partitions(of: shard))
         let fileSystem = LinuxFileSystem(pageIn: configuration.pageIn.kind)
@@ -83,7 +81,7 @@ final class ShardDriver {
             ShardNode.Settings(
                 clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
                 partitions: map.partitions, shards: map.shards,
-                dram: dram, far: far,
+                dram: dram, far: far, countsHeat: configuration.tier(.hdd) != nil,
                 checkpointLogBytes: UInt64(configuration.checkpointLogBytes)),
             recovered: recovered, stopwatch: Clock.now)
         migrator = Self.migrator(configuration, store)
@@ -156,7 +154,7 @@ final class ShardDriver {
             if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
                 reportedAt = Clock.now()
                 upkeep.report()
-                if let migrator, migrator.wantsHeat { migrator.use(node.heat) }
+                if let migrator, migrator.wantsHeat, let heat = node.heat { migrator.use(heat) }
                 logMigration()
             }
         }

@@ -33,7 +33,7 @@ struct SnapshotFolder: Sendable {
     /// - Throws: ALREADY_EXISTS if there is a snapshot of that name.
     func prepare(_ place: SnapshotPlace) throws(LociError) -> UInt64 {
         guard !fileSystem.exists("\(path)/\(place.name)") else { throw Self.taken(place.name) }
-        try sentences { () throws(StorageError) in
+        try inSentence { () throws(StorageError) in
             let folder = "\(path)/\(place.workingFolder)"
             try fileSystem.createFolder(folder)
             _ = try fileSystem.open("\(folder)/\(mark)", create: true)
@@ -46,7 +46,7 @@ struct SnapshotFolder: Sendable {
     ) throws(LociError) {
         let name = manifest.place.name
         guard !fileSystem.exists("\(path)/\(name)") else { throw Self.taken(name) }
-        try sentences { () throws(StorageError) in
+        try inSentence { () throws(StorageError) in
             let working = "\(path)/\(manifest.place.workingFolder)"
             let store = try MetadataStore(folder: working, fileSystem: LinuxFileSystem())
             for file in files { try store.store(file.content, as: file.name) }
@@ -64,10 +64,10 @@ struct SnapshotFolder: Sendable {
     /// Manifests of complete snapshots; folders that have none are passed over.
     func list() throws(LociError) -> [SnapshotManifest] {
         guard fileSystem.exists(path) else { return [] }
-        let names = try sentences { () throws(StorageError) in try fileSystem.list(path) }
+        let names = try inSentence { () throws(StorageError) in try fileSystem.list(path) }
         var manifests: [SnapshotManifest] = []
         for name in names where !name.hasPrefix(".") {
-            let content = try sentences { () throws(StorageError) -> Bytes? in
+            let content = try inSentence { () throws(StorageError) -> Bytes? in
                 let folder = "\(path)/\(name)"
                 guard fileSystem.exists("\(folder)/\(SnapshotManifest.fileName)") else {
                     return nil
@@ -84,15 +84,5 @@ struct SnapshotFolder: Sendable {
         LociError(
             .alreadyExists, "There is a snapshot '\(name)' already.",
             advice: "Choose another name, or remove its folder.")
-    }
-
-    private func sentences<Value>(
-        _ body: () throws(StorageError) -> Value
-    ) throws(LociError) -> Value {
-        do throws(StorageError) {
-            return try body()
-        } catch {
-            throw error.sentence
-        }
     }
 }

@@ -19,7 +19,7 @@ extension StoragePool {
                     advice: "Shards on other machines must reach snapshot-folder by the same path.")
                 return post(.snapshotDone(place, partition, .failure(error)))
             }
-            let result = Self.result { () throws(StorageError) in
+            let result = resultInSentence { () throws(StorageError) in
                 try store.snapshot(
                     partition, state: state.snapshot,
                     into: folder,

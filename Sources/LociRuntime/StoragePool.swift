@@ -72,7 +72,7 @@ final class StoragePool: Sendable {
                 mailbox.post(.pageArrived(request.address, answer.arrival))
             }
         case .write(let write):
-            let result = Self.result { () throws(StorageError) in
+            let result = resultInSentence { () throws(StorageError) in
                 try store.write(
                     write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
             }
@@ -108,7 +108,7 @@ final class StoragePool: Sendable {
     func commit(_ partition: PartitionIndex, _ records: [Bytes]) {
         logQueues[Int(partition) % logQueues.count].async { [self] in
             while isBehind(partition) { usleep(500) }
-            let result = Self.result { () throws(StorageError) in
+            let result = resultInSentence { () throws(StorageError) in
                 try store.append(
                     records, to: partition, isUrgent: records.contains(where: LogRecord.isInstall))
             }
@@ -131,7 +131,7 @@ final class StoragePool: Sendable {
     func checkpoint(_ partition: PartitionIndex, _ lsn: LSN, _ state: PartitionState) {
         afterWrites(on: checkpointQueue) { [self] in
             if hasFailedWrite.load(ordering: .acquiring) { return }
-            let result = Self.result { () throws(StorageError) in
+            let result = resultInSentence { () throws(StorageError) in
                 try store.checkpoint(partition, at: lsn, snapshot: state.snapshot)
             }
             mailbox.post(.checkpointed(partition, result))
@@ -157,15 +157,5 @@ final class StoragePool: Sendable {
     /// Waits for everything given so far.
     func drain() {
         for queue in pageQueues.map(\.thread) + logQueues + [checkpointQueue] { queue.sync {} }
-    }
-
-    static func result<Value>(
-        _ body: () throws(StorageError) -> Value
-    ) -> Result<Value, LociError> {
-        do throws(StorageError) {
-            return .success(try body())
-        } catch {
-            return .failure(error.sentence)
-        }
     }
 }

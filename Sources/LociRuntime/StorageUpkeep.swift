@@ -55,7 +55,7 @@ final class StorageUpkeep: Sendable {
 
     func survey(_ request: SurveyRequest) {
         surveyQueue.async { [store, mailbox] in
-            let result = StoragePool.result { () throws(StorageError) in
+            let result = resultInSentence { () throws(StorageError) in
                 let (extents, hasMore) = try store.storedExtents(
                     of: request.space, partition: request.partition, from: request.extent,
                     limit: request.limit)

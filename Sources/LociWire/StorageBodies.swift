@@ -55,7 +55,7 @@ public struct ResidencyAnswer: Equatable, Sendable {
 /// Pages of one extent by tier. A page in memory counts there and in the tier that it is a copy of.
 public struct ExtentResidency: Equatable, Sendable {
     /// Bytes of a partition that one extent covers.
-    public static let extentBytes: UInt64 = 1 << 20
+    public static let extentBytes = Layout.extentBytes
     /// Bytes of one on the wire.
     public static let encodedBytes = 20
     /// The most that one answer holds.

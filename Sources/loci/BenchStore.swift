@@ -51,10 +51,19 @@ struct BenchStoreOptions: ParsableArguments {
     /// The records one behind the other in a plain file, for the baseline.
     var plainFile: String { folder + "/plain" }
 
+    /// What the words of a record are made of.
+    private func mark(_ number: UInt64) -> UInt64 { number &* 1_315_423_911 }
+
     /// The record of a number.
-    func record(_ number: UInt64, version: UInt64 = 0) -> Bytes {
-        Bytes(
-            values: (0..<UInt64(bytes / 8)).map { mix64(number &* 1_315_423_911 &+ $0 &+ version) })
+    func record(_ number: UInt64) -> Bytes {
+        Bytes(values: (0..<UInt64(bytes / 8)).map { mix64(mark(number) &+ $0) })
+    }
+
+    /// Throws unless a record begins as it was written.
+    func check(_ number: UInt64, firstWord: UInt64) throws {
+        guard firstWord == mix64(mark(number)) else {
+            throw LociError(.dataLoss, "Record \(number) is not what was written.")
+        }
     }
 }
 
@@ -133,16 +142,17 @@ struct StoreFigures: Encodable {
     }
 
     static func processorSeconds() -> Double {
-        var usage = rusage()
-        unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        let usage = usage()
         return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
             + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
     }
 
     /// The most that this process ever had.
-    static func residentMebibytes() -> Int {
+    static func residentMebibytes() -> Int { usage().ru_maxrss >> 10 }
+
+    private static func usage() -> rusage {
         var usage = rusage()
         unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return usage.ru_maxrss >> 10
+        return usage
     }
 }

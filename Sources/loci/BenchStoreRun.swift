@@ -149,9 +149,7 @@ struct BenchStoreRun: ParsableCommand {
                         Array(stream[position..<(position + batch)]), into: buffer)
                 }
                 let word = unsafe buffer.load(as: UInt64.self)
-                guard word == mix64(first &* 1_315_423_911) else {
-                    throw LociError(.dataLoss, "Record \(first) is not what was written.")
-                }
+                try options.check(first, firstWord: word)
                 position += batch
                 count += batch
             }
@@ -192,9 +190,7 @@ struct BenchStoreRows: ParsableCommand {
         for (index, record) in records.enumerated() {
             let word = unsafe buffer.load(
                 fromByteOffset: index * options.bytes, as: UInt64.self)
-            guard word == mix64(record &* 1_315_423_911) else {
-                throw LociError(.dataLoss, "Record \(record) is not what was written.")
-            }
+            try options.check(record, firstWord: word)
         }
         print(
             "\(count) records on \(pages) pages: \(Show.decimal(seconds, places: 3)) s, "

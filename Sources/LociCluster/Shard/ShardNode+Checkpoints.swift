@@ -28,10 +28,16 @@ extension ShardNode {
         let worker = workers[partition]!
         let isDue = worker.wantsCheckpoint || worker.logBytes > settings.checkpointLogBytes
         guard isDue, !worker.isCheckpointing, worker.checkpointNotBefore <= now else { return }
-        workers[partition]!.isCheckpointing = true
         workers[partition]!.wantsCheckpoint = false
-        directives.append(
-            .checkpoint(partition, worker.lsn, worker.state))
+        orderCheckpoint(partition, into: &directives)
+    }
+
+    private mutating func orderCheckpoint(
+        _ partition: PartitionIndex, into directives: inout [ShardDirective]
+    ) {
+        workers[partition]!.isCheckpointing = true
+        let worker = workers[partition]!
+        directives.append(.checkpoint(partition, worker.lsn, worker.state))
     }
 
     /// Orders a checkpoint of each partition that has records in its log and nothing under way.
@@ -41,8 +47,7 @@ extension ShardNode {
             guard worker.logBytes > 0, worker.inFlight.isEmpty, !worker.isCheckpointing else {
                 continue
             }
-            workers[partition]!.isCheckpointing = true
-            directives.append(.checkpoint(partition, worker.lsn, worker.state))
+            orderCheckpoint(partition, into: &directives)
         }
     }
 

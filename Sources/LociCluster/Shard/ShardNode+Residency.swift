@@ -60,8 +60,7 @@ extension ShardNode {
         // Storage knows nothing of what lies behind its last extent if it has more.
         let end = survey.hasMore ? (survey.extents.last?.extent ?? request.extent) : .max
         for page in pages.resident(space: request.space, partition: request.partition) {
-            let extent =
-                page.address.page * UInt64(request.pageBytes) / ExtentResidency.extentBytes
+            let extent = ExtentAddress(of: page.address, pageBytes: request.pageBytes).number
             guard extent >= request.extent, extent <= end else { continue }
             var each =
                 extents[extent]

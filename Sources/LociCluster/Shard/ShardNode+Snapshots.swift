@@ -53,7 +53,7 @@ extension ShardNode {
         advice: "Create it again.")
 
     /// Whether a partition is at the point of being cut, which it then is: nothing more may be
-    /// committed to it for now.
+    /// committed to it until the cut is reported.
     mutating func holdForCut(
         _ partition: PartitionIndex, into directives: inout [ShardDirective]
     ) -> Bool {

@@ -98,12 +98,15 @@ public struct ShardNode: Sendable {
         public var dram: MemoryTier
         /// A second, farther memory, for what leaves the first.
         public var far: MemoryTier?
+        /// Whether to count how often extents are used, which costs each page of a request time.
+        public var countsHeat: Bool
         /// Log bytes of a partition after which a checkpoint is due.
         public var checkpointLogBytes: UInt64
 
         public init(
             clusterID: UInt64, shard: ShardIndex, incarnation: UInt64, partitions: Int,
-            shards: Int, dram: MemoryTier, far: MemoryTier? = nil, checkpointLogBytes: UInt64
+            shards: Int, dram: MemoryTier, far: MemoryTier? = nil, countsHeat: Bool = false,
+            checkpointLogBytes: UInt64
         ) {
             self.clusterID = clusterID
             self.shard = shard
@@ -112,6 +115,7 @@ public struct ShardNode: Sendable {
             self.shards = shards
             self.dram = dram
             self.far = far
+            self.countsHeat = countsHeat
             self.checkpointLogBytes = checkpointLogBytes
         }
     }
@@ -140,7 +144,7 @@ public struct ShardNode: Sendable {
     ) {
         self.settings = settings
         self.stopwatch = stopwatch
-        pages = PageTable(dram: settings.dram, far: settings.far)
+        pages = PageTable(dram: settings.dram, far: settings.far, countsHeat: settings.countsHeat)
         for (state, lsn, logBytes) in recovered {
             workers[state.partition] = PartitionWorker(
                 state: state, lsn: lsn, logBytes: logBytes)

@@ -102,9 +102,10 @@ extension PartitionStore {
         }
     }
 
+    /// - Parameter batch: Ascending.
     private static func runs(of batch: [(PageName, Bytes)]) -> [Run] {
         var runs: [Run] = []
-        for (page, image) in batch.sorted(by: { $0.0 < $1.0 }) {
+        for (page, image) in batch {
             let segment = SegmentName(holding: page, pageBytes: image.count)
             if let last = runs.last, last.segment == segment,
                 last.first + UInt64(last.images.count) == page.number

@@ -9,13 +9,9 @@ import Synchronization
 /// - A page leaves `flushing` only when its segment has it durably.
 /// - `bytes` counts both, over all partitions that share the counter.
 final class WriteBuffer: Sendable {
-    struct Page: Sendable {
-        var image: Bytes
-    }
-
     private struct State: Sendable {
-        var dirty: [PageName: Page] = [:]
-        var flushing: [PageName: Page] = [:]
+        var dirty: [PageName: Bytes] = [:]
+        var flushing: [PageName: Bytes] = [:]
         /// Pages of an interrupted flush: nothing may take their place in the double-write area
         /// before they are in their segments.
         var interrupted: Set<PageName> = []
@@ -31,7 +27,7 @@ final class WriteBuffer: Sendable {
     /// The newest image of a page, if it is here.
     func image(of page: PageName) -> Bytes? {
         guard isOccupied.load(ordering: .acquiring) else { return nil }
-        return state.withLock { ($0.dirty[page] ?? $0.flushing[page])?.image }
+        return state.withLock { $0.dirty[page] ?? $0.flushing[page] }
     }
 
     var isEmpty: Bool { state.withLock { $0.dirty.isEmpty && $0.flushing.isEmpty } }
@@ -40,7 +36,7 @@ final class WriteBuffer: Sendable {
     /// All images as they are now: what the segments lack.
     var images: [PageName: Bytes] {
         state.withLock { state in
-            state.flushing.mapValues(\.image).merging(state.dirty.mapValues(\.image)) { $1 }
+            state.flushing.merging(state.dirty) { $1 }
         }
     }
 
@@ -50,9 +46,9 @@ final class WriteBuffer: Sendable {
             if state.dirty[page] == nil {
                 guard let base = state.flushing[page] else { return false }
                 state.dirty[page] = base
-                counter.add(base.image.count)
+                counter.add(base.count)
             }
-            state.dirty[page]!.image.replace(at: offset, with: bytes)
+            state.dirty[page]!.replace(at: offset, with: bytes)
             return true
         }
     }
@@ -61,14 +57,16 @@ final class WriteBuffer: Sendable {
     func insert(_ image: Bytes, of page: PageName, isInterrupted: Bool = false) {
         state.withLock { state in
             isOccupied.store(true, ordering: .releasing)
-            let replaced = state.dirty.updateValue(Page(image: image), forKey: page)
-            counter.add(image.count - (replaced?.image.count ?? 0))
+            let replaced = state.dirty.updateValue(image, forKey: page)
+            counter.add(image.count - (replaced?.count ?? 0))
             if isInterrupted { state.interrupted.insert(page) }
         }
     }
 
     /// Moves pages from dirty to flushing: of an interrupted flush first, and nothing beside them;
     /// else those of `candidates` that are still dirty, up to `most` bytes.
+    /// - Parameter candidates: Descending; taken from the end.
+    /// - Returns: Ascending.
     func beginFlush(_ candidates: inout [PageName], most: Int) -> [(PageName, Bytes)] {
         state.withLock { state in
             precondition(state.flushing.isEmpty, "one flush at a time")
@@ -76,13 +74,13 @@ final class WriteBuffer: Sendable {
             var bytes = 0
             if state.interrupted.isEmpty {
                 while bytes < most, let page = candidates.popLast() {
-                    guard let image = state.dirty[page]?.image else { continue }
+                    guard let image = state.dirty[page] else { continue }
                     taken.append((page, image))
                     bytes += image.count
                 }
             } else {
                 taken = state.interrupted.sorted().compactMap { page in
-                    state.dirty[page].map { (page, $0.image) }
+                    state.dirty[page].map { (page, $0) }
                 }
             }
             for (page, _) in taken { state.flushing[page] = state.dirty.removeValue(forKey: page) }
@@ -93,7 +91,7 @@ final class WriteBuffer: Sendable {
     /// The pages under flush are durable in their segments.
     func endFlush() {
         state.withLock { state in
-            counter.add(-state.flushing.values.reduce(0) { $0 + $1.image.count })
+            counter.add(-state.flushing.values.reduce(0) { $0 + $1.count })
             state.flushing = [:]
             state.interrupted = []
             isOccupied.store(!state.dirty.isEmpty, ordering: .releasing)
@@ -107,7 +105,7 @@ final class WriteBuffer: Sendable {
                 if state.dirty[page] == nil {
                     state.dirty[page] = image
                 } else {
-                    counter.add(-image.image.count)
+                    counter.add(-image.count)
                 }
                 state.interrupted.insert(page)
             }
@@ -118,10 +116,10 @@ final class WriteBuffer: Sendable {
     /// Forgets the pages of a space. Those under flush stay until its end.
     func forget(_ space: SpaceID) {
         state.withLock { state in
-            for (page, entry) in state.dirty where page.space == space {
+            for (page, image) in state.dirty where page.space == space {
                 state.dirty[page] = nil
                 state.interrupted.remove(page)
-                counter.add(-entry.image.count)
+                counter.add(-image.count)
             }
         }
     }

@@ -34,9 +34,11 @@ public struct PageTable: Sendable {
     private var queue = RoundQueue()
     private var dramCounts = MemoryVitals()
     private var farCounts = MemoryVitals()
-    public private(set) var heat = HeatMap()
+    /// How often extents are used; nil where nobody asks.
+    public private(set) var heat: HeatMap?
 
-    public init(dram: MemoryTier, far: MemoryTier? = nil) {
+    public init(dram: MemoryTier, far: MemoryTier? = nil, countsHeat: Bool = false) {
+        if countsHeat { heat = HeatMap() }
         dramTier = dram
         farTier = far
         self.dram = ResidentPages(dram)
@@ -137,7 +139,7 @@ public struct PageTable: Sendable {
         dramCounts.requests += 1
         dramCounts.hits += 1
         dram.touch(slot)
-        heat.touch(ExtentAddress(of: need.address, pageBytes: need.pageBytes))
+        heat?.touch(ExtentAddress(of: need.address, pageBytes: need.pageBytes))
         round.held.append(.init(address: need.address, bytes: dram.bytes(in: slot), from: .dram))
     }
 
@@ -169,7 +171,7 @@ public struct PageTable: Sendable {
     ) {
         if let slot = dram.slot(of: need.address) { return hold(need, slot, &round) }
         dramCounts.requests += 1
-        heat.touch(ExtentAddress(of: need.address, pageBytes: need.pageBytes))
+        heat?.touch(ExtentAddress(of: need.address, pageBytes: need.pageBytes))
         if far != nil {
             farCounts.requests += 1
             if let slot = far!.slot(of: need.address) {
