@@ -66,6 +66,7 @@ let package = Package(
         floor("LociStorage", ["LociBase", "LociModel", "CLinux", "CZstd"]),
         floor("LociTiering", ["LociBase", "LociModel", "CLinux"]),
         floor("LociSearch", ["LociBase", "LociModel", "LociKernels"]),
+        floor("LociPrefetch", ["LociBase", "LociModel"]),
         floor("LociText", ["LociBase", "LociModel"]),
         floor("LociPlacement", ["LociBase", "LociModel"]),
         // 3 deciding
@@ -73,29 +74,33 @@ let package = Package(
             "LociCluster",
             [
                 "LociBase", "LociModel", "LociKernels", "LociWire", "LociStorage", "LociTiering",
-                "LociSearch", "LociText", "LociPlacement",
+                "LociSearch", "LociText", "LociPlacement", "LociPrefetch",
             ]),
         // 4 driving
         floor(
             "LociRuntime",
             [
                 "LociBase", "LociModel", "LociWire", "LociTransport", "LociStorage", "LociTiering",
-                "LociSearch", "LociPlacement", "LociCluster", "CLinux", yaml, logging,
+                "LociSearch", "LociPlacement", "LociPrefetch", "LociCluster", "CLinux", yaml,
+                logging,
             ]),
         floor(
             "LociSimulation",
             [
                 "LociBase", "LociModel", "LociWire", "LociStorage", "LociTiering", "LociSearch",
-                "LociPlacement", "LociCluster",
+                "LociPlacement", "LociPrefetch", "LociCluster",
             ]),
-        floor("LociClient", ["LociBase", "LociModel", "LociWire", "LociTransport"]),
+        floor(
+            "LociClient",
+            ["LociBase", "LociModel", "LociWire", "LociTransport", "LociPlacement"]),
         floor("LociImport", ["LociBase", "LociModel", "LociText", "CZlib"]),
         // 5 programs
         program(
             "loci",
             [
-                "LociBase", "LociModel", "LociStorage", "LociTiering", "LociClient", "LociImport",
-                "LociRuntime", arguments, histogram,
+                "LociBase", "LociModel", "LociStorage", "LociTiering", "LociPrefetch",
+                "LociTransport", "LociClient", "LociImport", "LociRuntime", "LociSimulation",
+                arguments, histogram,
             ]),
         program("loci-simulate", ["LociSimulation", arguments]),
         program("loci-coordinator", ["LociBase", "LociModel", "LociRuntime", arguments]),
@@ -106,16 +111,24 @@ let package = Package(
         tests("LociImportTests", ["LociBase", "LociModel", "LociImport"]),
         tests("LociStorageTests", ["LociBase", "LociModel", "LociStorage", "CLinux"]),
         tests("LociTieringTests", ["LociBase", "LociModel", "LociTiering"]),
+        tests("LociPrefetchTests", ["LociBase", "LociModel", "LociPrefetch"]),
+        tests("LociPlacementTests", ["LociBase", "LociModel", "LociPlacement"]),
         tests("LociWireTests", ["LociBase", "LociModel", "LociWire"]),
         tests("LociTransportTests", ["LociBase", "LociModel", "LociTransport"]),
         tests(
             "LociClientTests", ["LociBase", "LociModel", "LociWire", "LociClient", "LociTransport"]),
-        tests("LociSimulationTests", ["LociSimulation"]),
+        tests(
+            "LociSimulationTests",
+            [
+                "LociBase", "LociModel", "LociPlacement", "LociPrefetch", "LociTiering",
+                "LociSimulation",
+            ]),
         tests(
             "LociClusterTests",
             [
-                "LociBase", "LociModel", "LociPlacement", "LociStorage", "LociTiering", "LociSearch",
-                "LociWire", "LociCluster",
+                "LociBase", "LociModel", "LociPlacement", "LociStorage", "LociTiering",
+                "LociSearch",
+                "LociPrefetch", "LociWire", "LociCluster",
             ]),
         tests(
             "LociProcessTests",
