@@ -1497,7 +1497,7 @@ const ProtobufCMessageDescriptor loci__drop_collection__descriptor =
   (ProtobufCMessageInit) loci__drop_collection__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__read_cells__field_descriptors[5] =
+static const ProtobufCFieldDescriptor loci__read_cells__field_descriptors[8] =
 {
   {
     "field",
@@ -1559,18 +1559,57 @@ static const ProtobufCFieldDescriptor loci__read_cells__field_descriptors[5] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "identity",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ReadCells, identity),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "with_tiers",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ReadCells, with_tiers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "allows_partial",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ReadCells, allows_partial),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__read_cells__field_indices_by_name[] = {
+  7,   /* field[7] = allows_partial */
   2,   /* field[2] = count */
   0,   /* field[0] = field */
   1,   /* field[1] = first */
+  5,   /* field[5] = identity */
   3,   /* field[3] = is_scattered */
   4,   /* field[4] = max_tier */
+  6,   /* field[6] = with_tiers */
 };
 static const ProtobufCIntRange loci__read_cells__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor loci__read_cells__descriptor =
 {
@@ -1580,7 +1619,7 @@ const ProtobufCMessageDescriptor loci__read_cells__descriptor =
   "Loci__ReadCells",
   "loci",
   sizeof(Loci__ReadCells),
-  5,
+  8,
   loci__read_cells__field_descriptors,
   loci__read_cells__field_indices_by_name,
   1,  loci__read_cells__number_ranges,

@@ -232,6 +232,96 @@ void   loci__tier_vitals__free_unpacked
   assert(message->base.descriptor == &loci__tier_vitals__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   loci__prefetch_tally__init
+                     (Loci__PrefetchTally         *message)
+{
+  static const Loci__PrefetchTally init_value = LOCI__PREFETCH_TALLY__INIT;
+  *message = init_value;
+}
+size_t loci__prefetch_tally__get_packed_size
+                     (const Loci__PrefetchTally *message)
+{
+  assert(message->base.descriptor == &loci__prefetch_tally__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__prefetch_tally__pack
+                     (const Loci__PrefetchTally *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__prefetch_tally__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__prefetch_tally__pack_to_buffer
+                     (const Loci__PrefetchTally *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__prefetch_tally__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__PrefetchTally *
+       loci__prefetch_tally__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__PrefetchTally *)
+     protobuf_c_message_unpack (&loci__prefetch_tally__descriptor,
+                                allocator, len, data);
+}
+void   loci__prefetch_tally__free_unpacked
+                     (Loci__PrefetchTally *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__prefetch_tally__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   loci__gossip_vitals__init
+                     (Loci__GossipVitals         *message)
+{
+  static const Loci__GossipVitals init_value = LOCI__GOSSIP_VITALS__INIT;
+  *message = init_value;
+}
+size_t loci__gossip_vitals__get_packed_size
+                     (const Loci__GossipVitals *message)
+{
+  assert(message->base.descriptor == &loci__gossip_vitals__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t loci__gossip_vitals__pack
+                     (const Loci__GossipVitals *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &loci__gossip_vitals__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t loci__gossip_vitals__pack_to_buffer
+                     (const Loci__GossipVitals *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &loci__gossip_vitals__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Loci__GossipVitals *
+       loci__gossip_vitals__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Loci__GossipVitals *)
+     protobuf_c_message_unpack (&loci__gossip_vitals__descriptor,
+                                allocator, len, data);
+}
+void   loci__gossip_vitals__free_unpacked
+                     (Loci__GossipVitals *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &loci__gossip_vitals__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor loci__envelope__field_descriptors[12] =
 {
   {
@@ -711,7 +801,7 @@ const ProtobufCMessageDescriptor loci__tier_cost__descriptor =
   (ProtobufCMessageInit) loci__tier_cost__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__shard_vitals__field_descriptors[14] =
+static const ProtobufCFieldDescriptor loci__shard_vitals__field_descriptors[18] =
 {
   {
     "partitions",
@@ -881,9 +971,60 @@ static const ProtobufCFieldDescriptor loci__shard_vitals__field_descriptors[14] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "told",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardVitals, told),
+    &loci__prefetch_tally__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "guessed",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardVitals, guessed),
+    &loci__prefetch_tally__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hinted",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardVitals, hinted),
+    &loci__prefetch_tally__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "gossip",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardVitals, gossip),
+    &loci__gossip_vitals__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__shard_vitals__field_indices_by_name[] = {
   3,   /* field[3] = budget_bytes */
+  17,   /* field[17] = gossip */
+  15,   /* field[15] = guessed */
+  16,   /* field[16] = hinted */
   13,   /* field[13] = is_full */
   6,   /* field[6] = log_bytes */
   12,   /* field[12] = overflow_bytes */
@@ -897,11 +1038,12 @@ static const unsigned loci__shard_vitals__field_indices_by_name[] = {
   7,   /* field[7] = requests_in_flight */
   2,   /* field[2] = resident_bytes */
   9,   /* field[9] = tiers */
+  14,   /* field[14] = told */
 };
 static const ProtobufCIntRange loci__shard_vitals__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor loci__shard_vitals__descriptor =
 {
@@ -911,7 +1053,7 @@ const ProtobufCMessageDescriptor loci__shard_vitals__descriptor =
   "Loci__ShardVitals",
   "loci",
   sizeof(Loci__ShardVitals),
-  14,
+  18,
   loci__shard_vitals__field_descriptors,
   loci__shard_vitals__field_indices_by_name,
   1,  loci__shard_vitals__number_ranges,
@@ -1060,7 +1202,213 @@ const ProtobufCMessageDescriptor loci__tier_vitals__descriptor =
   (ProtobufCMessageInit) loci__tier_vitals__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue loci__kind__enum_values_by_number[50] =
+static const ProtobufCFieldDescriptor loci__prefetch_tally__field_descriptors[6] =
+{
+  {
+    "issued",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__PrefetchTally, issued),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "used",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__PrefetchTally, used),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "late",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__PrefetchTally, late),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wasted",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__PrefetchTally, wasted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dropped",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__PrefetchTally, dropped),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__PrefetchTally, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__prefetch_tally__field_indices_by_name[] = {
+  5,   /* field[5] = bytes */
+  4,   /* field[4] = dropped */
+  0,   /* field[0] = issued */
+  2,   /* field[2] = late */
+  1,   /* field[1] = used */
+  3,   /* field[3] = wasted */
+};
+static const ProtobufCIntRange loci__prefetch_tally__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor loci__prefetch_tally__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.PrefetchTally",
+  "PrefetchTally",
+  "Loci__PrefetchTally",
+  "loci",
+  sizeof(Loci__PrefetchTally),
+  6,
+  loci__prefetch_tally__field_descriptors,
+  loci__prefetch_tally__field_indices_by_name,
+  1,  loci__prefetch_tally__number_ranges,
+  (ProtobufCMessageInit) loci__prefetch_tally__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor loci__gossip_vitals__field_descriptors[6] =
+{
+  {
+    "rounds",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__GossipVitals, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "messages",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__GossipVitals, messages),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes_sent",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__GossipVitals, bytes_sent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes_received",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__GossipVitals, bytes_received),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "entries",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__GossipVitals, entries),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dropped",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__GossipVitals, dropped),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned loci__gossip_vitals__field_indices_by_name[] = {
+  3,   /* field[3] = bytes_received */
+  2,   /* field[2] = bytes_sent */
+  5,   /* field[5] = dropped */
+  4,   /* field[4] = entries */
+  1,   /* field[1] = messages */
+  0,   /* field[0] = rounds */
+};
+static const ProtobufCIntRange loci__gossip_vitals__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor loci__gossip_vitals__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "loci.GossipVitals",
+  "GossipVitals",
+  "Loci__GossipVitals",
+  "loci",
+  sizeof(Loci__GossipVitals),
+  6,
+  loci__gossip_vitals__field_descriptors,
+  loci__gossip_vitals__field_indices_by_name,
+  1,  loci__gossip_vitals__number_ranges,
+  (ProtobufCMessageInit) loci__gossip_vitals__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue loci__kind__enum_values_by_number[60] =
 {
   { "NOTHING", "LOCI__KIND__NOTHING", 0 },
   { "CREATE_FIELD", "LOCI__KIND__CREATE_FIELD", 1 },
@@ -1081,6 +1429,10 @@ static const ProtobufCEnumValue loci__kind__enum_values_by_number[50] =
   { "SCRUB", "LOCI__KIND__SCRUB", 16 },
   { "CREATE_SNAPSHOT", "LOCI__KIND__CREATE_SNAPSHOT", 17 },
   { "LIST_SNAPSHOTS", "LOCI__KIND__LIST_SNAPSHOTS", 18 },
+  { "PLACEMENT", "LOCI__KIND__PLACEMENT", 19 },
+  { "PREFETCH_CELLS", "LOCI__KIND__PREFETCH_CELLS", 20 },
+  { "RELEASE_CELLS", "LOCI__KIND__RELEASE_CELLS", 21 },
+  { "TICKET", "LOCI__KIND__TICKET", 22 },
   { "FAILURE", "LOCI__KIND__FAILURE", 32 },
   { "ACKNOWLEDGED", "LOCI__KIND__ACKNOWLEDGED", 33 },
   { "CATALOG_ANSWER", "LOCI__KIND__CATALOG_ANSWER", 34 },
@@ -1091,6 +1443,8 @@ static const ProtobufCEnumValue loci__kind__enum_values_by_number[50] =
   { "RESIDENCY_ANSWER", "LOCI__KIND__RESIDENCY_ANSWER", 39 },
   { "SCRUB_ANSWER", "LOCI__KIND__SCRUB_ANSWER", 40 },
   { "SNAPSHOTS_ANSWER", "LOCI__KIND__SNAPSHOTS_ANSWER", 41 },
+  { "PLACEMENT_ANSWER", "LOCI__KIND__PLACEMENT_ANSWER", 42 },
+  { "TICKET_ANSWER", "LOCI__KIND__TICKET_ANSWER", 43 },
   { "HELLO", "LOCI__KIND__HELLO", 64 },
   { "WELCOME", "LOCI__KIND__WELCOME", 65 },
   { "PING", "LOCI__KIND__PING", 66 },
@@ -1112,18 +1466,22 @@ static const ProtobufCEnumValue loci__kind__enum_values_by_number[50] =
   { "SHARD_COUNT", "LOCI__KIND__SHARD_COUNT", 82 },
   { "SHARD_RESIDENCY", "LOCI__KIND__SHARD_RESIDENCY", 83 },
   { "SHARD_SNAPSHOT", "LOCI__KIND__SHARD_SNAPSHOT", 84 },
+  { "SHARD_PREFETCH", "LOCI__KIND__SHARD_PREFETCH", 85 },
+  { "SHARD_RELEASE", "LOCI__KIND__SHARD_RELEASE", 86 },
+  { "HINT", "LOCI__KIND__HINT", 87 },
+  { "GOSSIP", "LOCI__KIND__GOSSIP", 88 },
 };
 static const ProtobufCIntRange loci__kind__value_ranges[] = {
-{0, 0},{32, 19},{64, 29},{0, 50}
+{0, 0},{32, 23},{64, 35},{0, 60}
 };
-static const ProtobufCEnumValueIndex loci__kind__enum_values_by_name[50] =
+static const ProtobufCEnumValueIndex loci__kind__enum_values_by_name[60] =
 {
-  { "ACKNOWLEDGED", 20 },
-  { "ASK_NEWS", 42 },
-  { "CATALOG_ANSWER", 21 },
-  { "CELLS_ANSWER", 23 },
-  { "CLAIM", 36 },
-  { "CLAIMED", 37 },
+  { "ACKNOWLEDGED", 24 },
+  { "ASK_NEWS", 48 },
+  { "CATALOG_ANSWER", 25 },
+  { "CELLS_ANSWER", 27 },
+  { "CLAIM", 42 },
+  { "CLAIMED", 43 },
   { "COUNT", 13 },
   { "CREATE_COLLECTION", 3 },
   { "CREATE_FIELD", 1 },
@@ -1132,41 +1490,51 @@ static const ProtobufCEnumValueIndex loci__kind__enum_values_by_name[50] =
   { "DESCRIBE", 5 },
   { "DROP_COLLECTION", 4 },
   { "DROP_FIELD", 2 },
-  { "FAILURE", 19 },
-  { "FETCH", 45 },
-  { "HELLO", 29 },
-  { "INSTALL", 33 },
+  { "FAILURE", 23 },
+  { "FETCH", 51 },
+  { "GOSSIP", 59 },
+  { "HELLO", 35 },
+  { "HINT", 58 },
+  { "INSTALL", 39 },
   { "LIST_SNAPSHOTS", 18 },
-  { "MATCHES_ANSWER", 24 },
-  { "NEWS", 43 },
+  { "MATCHES_ANSWER", 28 },
+  { "NEWS", 49 },
   { "NOTHING", 0 },
-  { "PING", 31 },
-  { "PLANT", 41 },
-  { "POINTS_ANSWER", 25 },
-  { "PONG", 32 },
-  { "PUT", 39 },
+  { "PING", 37 },
+  { "PLACEMENT", 19 },
+  { "PLACEMENT_ANSWER", 33 },
+  { "PLANT", 47 },
+  { "POINTS_ANSWER", 29 },
+  { "PONG", 38 },
+  { "PREFETCH_CELLS", 20 },
+  { "PUT", 45 },
   { "QUERY", 10 },
   { "READ_CELLS", 7 },
-  { "REMOVE", 40 },
+  { "RELEASE_CELLS", 21 },
+  { "REMOVE", 46 },
   { "RESIDENCY", 15 },
-  { "RESIDENCY_ANSWER", 26 },
+  { "RESIDENCY_ANSWER", 30 },
   { "RETRIEVE", 11 },
   { "SCROLL", 12 },
   { "SCRUB", 16 },
-  { "SCRUB_ANSWER", 27 },
-  { "SETTLE", 38 },
-  { "SHARD_COUNT", 47 },
-  { "SHARD_QUERY", 44 },
-  { "SHARD_READ", 34 },
-  { "SHARD_RESIDENCY", 48 },
-  { "SHARD_SCROLL", 46 },
-  { "SHARD_SNAPSHOT", 49 },
-  { "SHARD_WRITE", 35 },
-  { "SNAPSHOTS_ANSWER", 28 },
+  { "SCRUB_ANSWER", 31 },
+  { "SETTLE", 44 },
+  { "SHARD_COUNT", 53 },
+  { "SHARD_PREFETCH", 56 },
+  { "SHARD_QUERY", 50 },
+  { "SHARD_READ", 40 },
+  { "SHARD_RELEASE", 57 },
+  { "SHARD_RESIDENCY", 54 },
+  { "SHARD_SCROLL", 52 },
+  { "SHARD_SNAPSHOT", 55 },
+  { "SHARD_WRITE", 41 },
+  { "SNAPSHOTS_ANSWER", 32 },
   { "STATUS", 6 },
-  { "STATUS_ANSWER", 22 },
+  { "STATUS_ANSWER", 26 },
+  { "TICKET", 22 },
+  { "TICKET_ANSWER", 34 },
   { "UPSERT", 9 },
-  { "WELCOME", 30 },
+  { "WELCOME", 36 },
   { "WRITE_CELLS", 8 },
 };
 const ProtobufCEnumDescriptor loci__kind__descriptor =
@@ -1176,9 +1544,9 @@ const ProtobufCEnumDescriptor loci__kind__descriptor =
   "Kind",
   "Loci__Kind",
   "loci",
-  50,
+  60,
   loci__kind__enum_values_by_number,
-  50,
+  60,
   loci__kind__enum_values_by_name,
   3,
   loci__kind__value_ranges,

@@ -62,6 +62,31 @@ public struct FieldDefinition: Hashable, Sendable {
         self.cellCount = cellCount
     }
 
+    /// Names this field among all that ever were in any cluster: a hash of the cluster, of the
+    /// field's space, which is never used twice, and of its manifest (name, element type, shape,
+    /// page size). A reader that sends another one gets FAILED_PRECONDITION, never other cells.
+    /// Not 0.
+    public func identity(in cluster: UInt64) -> UInt64 {
+        var writer = ByteWriter()
+        writer.write(cluster)
+        writer.write(space)
+        writer.write(name)
+        writer.write(elementType.code)
+        writer.write(array: shape)
+        writer.write(UInt32(pageBytes))
+        return max(1, writer.finished.checksum())
+    }
+
+    /// - Throws: FAILED_PRECONDITION unless `identity` is 0 or this field's.
+    public func check(identity: UInt64, in cluster: UInt64) throws(LociError) {
+        guard identity != 0, identity != self.identity(in: cluster) else { return }
+        throw LociError(
+            .failedPrecondition,
+            "The field '\(name)' is not the one that is meant: its identity is another.",
+            advice: "It was created anew, or is another cluster's. `loci field info \(name)` shows "
+                + "its identity; use that if this field is the right one.")
+    }
+
     private static func pageBytes(requested: Int, cellBytes: Int) throws(LociError) -> Int {
         if requested == 0 {
             var size = Layout.defaultPageBytes

@@ -61,12 +61,12 @@ struct BulkFrames {
         }
     }
 
-    /// Frame `index` holds at least one position, ascending.
+    /// Frame `index` holds positions, ascending.
     func positions(_ index: Int, below count: UInt64) throws(LociError) {
         let positions = frames[index].values(UInt32.self)
         let isAscending = zip(positions, positions.dropFirst()).allSatisfy { $0 < $1 }
-        guard frames[index].count % 4 == 0, let last = positions.last, isAscending,
-            UInt64(last) < count
+        guard frames[index].count % 4 == 0, isAscending,
+            positions.last.map({ UInt64($0) < count }) ?? true
         else {
             throw LociError(
                 .invalidArgument, "Bulk frame \(index) does not name positions below \(count).")
@@ -103,6 +103,12 @@ struct BulkFrames {
         try expect(1, bytes: count)
         _ = try Vectors.dimension(of: frames[2], count: count)
         try payloads(3, count: count)
+    }
+
+    /// At most `Limits.cellsPerRequest` hints.
+    func hints() throws(LociError) {
+        try expect(1, multipleOf: PageHint.encodedBytes)
+        try checkCellCount(UInt64(frames[0].count / PageHint.encodedBytes))
     }
 
     func centroids() throws(LociError) {

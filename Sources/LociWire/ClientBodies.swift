@@ -50,16 +50,25 @@ public struct ReadCells: Equatable, Sendable {
     public var isScattered: Bool
     /// Cells whose pages lie in slower tiers are skipped; nil asks all tiers.
     public var maxTier: Tier?
+    /// Of the field that is meant; 0 means whichever has the name.
+    public var identity: UInt64
+    public var withTiers: Bool
+    /// Cells of shards that do not answer are named instead of failing the read.
+    public var allowsPartial: Bool
 
     public init(
         field: String, first: CellIndex = 0, count: UInt64, isScattered: Bool = false,
-        maxTier: Tier? = nil
+        maxTier: Tier? = nil, identity: UInt64 = 0, withTiers: Bool = false,
+        allowsPartial: Bool = false
     ) {
         self.field = field
         self.first = first
         self.count = count
         self.isScattered = isScattered
         self.maxTier = maxTier
+        self.identity = identity
+        self.withTiers = withTiers
+        self.allowsPartial = allowsPartial
     }
 }
 
@@ -244,8 +253,10 @@ public struct CollectionStatus: Equatable, Sendable {
     }
 }
 
-/// Bulk: `[bytes]`, cells in the order asked for, duplicates included; then, if cells were skipped
-/// because of `maxTier`, `[positions: UInt32 each, ascending]`: their bytes are zero.
+/// Bulk: `[bytes, skipped, tiers, missing]`, in the order asked for, duplicates included; empty
+/// frames at the end are left out. Skipped: positions (UInt32 each, ascending) of cells that
+/// `maxTier` left out; their bytes are zero. Tiers: one byte for each cell, `Tier.rawValue` + 1, or
+/// 0 if unknown. Missing: positions of cells whose shard did not answer; their bytes are 0xFF.
 public struct CellsAnswer: Equatable, Sendable {
     public var cellBytes: UInt32
     public var count: UInt64

@@ -67,7 +67,26 @@ extension Body {
             unsafe (LOCI__KIND__SHARD_RESIDENCY, root(body.layout(in: arena)))
         case .shardSnapshot(let body):
             unsafe (LOCI__KIND__SHARD_SNAPSHOT, root(body.layout(in: arena)))
+        case .prefetchCells(let body):
+            unsafe (LOCI__KIND__PREFETCH_CELLS, root(body.layout(in: arena)))
+        case .releaseCells(let body):
+            unsafe (LOCI__KIND__RELEASE_CELLS, root(body.layout(in: arena)))
+        case .ticket(let body):
+            unsafe (LOCI__KIND__TICKET, root(body.layout(in: arena)))
+        case .ticketAnswer(let body):
+            unsafe (LOCI__KIND__TICKET_ANSWER, root(body.layout(in: arena)))
+        case .placementAnswer(let body):
+            unsafe (LOCI__KIND__PLACEMENT_ANSWER, root(body.layout(in: arena)))
+        case .shardPrefetch(let body):
+            unsafe (LOCI__KIND__SHARD_PREFETCH, root(body.layout(in: arena)))
+        case .shardRelease(let body):
+            unsafe (LOCI__KIND__SHARD_RELEASE, root(body.layout(in: arena)))
+        case .hint(let body):
+            unsafe (LOCI__KIND__HINT, root(body.layout(in: arena)))
+        case .gossip(let body):
+            unsafe (LOCI__KIND__GOSSIP, root(body.layout(in: arena)))
         case .listSnapshots: (LOCI__KIND__LIST_SNAPSHOTS, nil)
+        case .placement: (LOCI__KIND__PLACEMENT, nil)
         }
     }
 
@@ -172,6 +191,31 @@ extension Body {
             self = .shardSnapshot(
                 unsafe try ShardSnapshot(content.unpack(loci__shard_snapshot__unpack)))
         case LOCI__KIND__LIST_SNAPSHOTS: self = .listSnapshots
+        case LOCI__KIND__PLACEMENT: self = .placement
+        case LOCI__KIND__PREFETCH_CELLS:
+            self = .prefetchCells(
+                unsafe try PrefetchCells(content.unpack(loci__prefetch_cells__unpack)))
+        case LOCI__KIND__RELEASE_CELLS:
+            self = .releaseCells(
+                unsafe try ReleaseCells(content.unpack(loci__release_cells__unpack)))
+        case LOCI__KIND__TICKET:
+            self = .ticket(unsafe try Ticket(content.unpack(loci__ticket__unpack)))
+        case LOCI__KIND__TICKET_ANSWER:
+            self = .ticketAnswer(
+                unsafe try TicketAnswer(content.unpack(loci__ticket_answer__unpack)))
+        case LOCI__KIND__PLACEMENT_ANSWER:
+            self = .placementAnswer(
+                unsafe try PlacementAnswer(content.unpack(loci__placement_answer__unpack)))
+        case LOCI__KIND__SHARD_PREFETCH:
+            self = .shardPrefetch(
+                unsafe try ShardPrefetch(content.unpack(loci__shard_prefetch__unpack)))
+        case LOCI__KIND__SHARD_RELEASE:
+            self = .shardRelease(
+                unsafe try ShardRelease(content.unpack(loci__shard_release__unpack)))
+        case LOCI__KIND__HINT:
+            self = .hint(unsafe try Hint(content.unpack(loci__hint__unpack)))
+        case LOCI__KIND__GOSSIP:
+            self = .gossip(unsafe try Gossip(content.unpack(loci__gossip__unpack)))
         default:
             throw LociError(
                 .invalidArgument, "This program does not know messages of kind \(kind.rawValue).",

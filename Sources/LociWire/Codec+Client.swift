@@ -71,14 +71,17 @@ extension ReadCells {
         unsafe self.init(
             field: try String(decoded: layout.field), first: layout.first, count: layout.count,
             isScattered: layout.is_scattered != 0,
-            maxTier: try Tier(decodedIfAny: layout.max_tier))
+            maxTier: try Tier(decodedIfAny: layout.max_tier), identity: layout.identity,
+            withTiers: layout.with_tiers != 0, allowsPartial: layout.allows_partial != 0)
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ReadCells> {
         unsafe arena.place(
             Loci__ReadCells(
                 base: ProtobufCMessage(), field: arena.bytes(field), first: first, count: count,
-                is_scattered: isScattered ? 1 : 0, max_tier: maxTier?.code ?? 0),
+                is_scattered: isScattered ? 1 : 0, max_tier: maxTier?.code ?? 0,
+                identity: identity, with_tiers: withTiers ? 1 : 0,
+                allows_partial: allowsPartial ? 1 : 0),
             loci__read_cells__init)
     }
 }

@@ -66,13 +66,15 @@ extension Install {
 extension ShardRead {
     init(_ layout: Loci__ShardRead) throws(LociError) {
         unsafe self.init(
-            space: layout.space, maxTier: try Tier(decodedIfAny: layout.max_tier))
+            space: layout.space, maxTier: try Tier(decodedIfAny: layout.max_tier),
+            identity: layout.identity, withTiers: layout.with_tiers != 0)
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ShardRead> {
         unsafe arena.place(
             Loci__ShardRead(
-                base: ProtobufCMessage(), space: space, max_tier: maxTier?.code ?? 0),
+                base: ProtobufCMessage(), space: space, max_tier: maxTier?.code ?? 0,
+                identity: identity, with_tiers: withTiers ? 1 : 0),
             loci__shard_read__init)
     }
 }

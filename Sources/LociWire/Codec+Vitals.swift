@@ -24,6 +24,10 @@ extension ShardVitals {
         pagesDamaged = unsafe layout.pages_damaged
         overflowBytes = unsafe layout.overflow_bytes
         isFull = unsafe layout.is_full != 0
+        told = unsafe PrefetchTally(layout.told)
+        guessed = unsafe PrefetchTally(layout.guessed)
+        hinted = unsafe PrefetchTally(layout.hinted)
+        gossip = unsafe GossipVitals(layout.gossip)
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ShardVitals> {
@@ -36,7 +40,9 @@ extension ShardVitals {
                 n_tiers: tiers.count,
                 tiers: arena.array(tiers.map { unsafe $0.layout(in: arena) }),
                 pages_verified: pagesVerified, pages_damaged: pagesDamaged,
-                overflow_bytes: overflowBytes, is_full: isFull ? 1 : 0),
+                overflow_bytes: overflowBytes, is_full: isFull ? 1 : 0,
+                told: told.layout(in: arena), guessed: guessed.layout(in: arena),
+                hinted: hinted.layout(in: arena), gossip: gossip.layout(in: arena)),
             loci__shard_vitals__init)
     }
 }
@@ -61,5 +67,50 @@ extension TierVitals {
                 budget_bytes: budgetBytes, requests: requests, hits: hits, moved_in: movedIn,
                 moved_out: movedOut, is_emulated: isEmulated ? 1 : 0, dirty_bytes: dirtyBytes),
             loci__tier_vitals__init)
+    }
+}
+
+extension PrefetchTally {
+    /// One that the sender left out is all zero.
+    init(_ pointer: UnsafeMutablePointer<Loci__PrefetchTally>?) {
+        self.init()
+        guard let layout = unsafe pointer?.pointee else { return }
+        issued = unsafe layout.issued
+        used = unsafe layout.used
+        late = unsafe layout.late
+        wasted = unsafe layout.wasted
+        dropped = unsafe layout.dropped
+        bytes = unsafe layout.bytes
+    }
+
+    func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__PrefetchTally> {
+        unsafe arena.place(
+            Loci__PrefetchTally(
+                base: ProtobufCMessage(), issued: issued, used: used, late: late, wasted: wasted,
+                dropped: dropped, bytes: bytes),
+            loci__prefetch_tally__init)
+    }
+}
+
+extension GossipVitals {
+    /// One that the sender left out is all zero.
+    init(_ pointer: UnsafeMutablePointer<Loci__GossipVitals>?) {
+        self.init()
+        guard let layout = unsafe pointer?.pointee else { return }
+        rounds = unsafe layout.rounds
+        messages = unsafe layout.messages
+        bytesSent = unsafe layout.bytes_sent
+        bytesReceived = unsafe layout.bytes_received
+        entries = unsafe layout.entries
+        dropped = unsafe layout.dropped
+    }
+
+    func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__GossipVitals> {
+        unsafe arena.place(
+            Loci__GossipVitals(
+                base: ProtobufCMessage(), rounds: rounds, messages: messages,
+                bytes_sent: bytesSent, bytes_received: bytesReceived, entries: entries,
+                dropped: dropped),
+            loci__gossip_vitals__init)
     }
 }

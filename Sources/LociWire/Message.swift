@@ -62,6 +62,10 @@ public enum Body: Equatable, Sendable {
     case scrub(Scrub)
     case createSnapshot(CreateSnapshot)
     case listSnapshots
+    case placement
+    case prefetchCells(PrefetchCells)
+    case releaseCells(ReleaseCells)
+    case ticket(Ticket)
 
     case failure(LociError)
     case acknowledged(Acknowledged)
@@ -73,9 +77,13 @@ public enum Body: Equatable, Sendable {
     case residencyAnswer(ResidencyAnswer)
     case scrubAnswer(ScrubAnswer)
     case snapshots(SnapshotsAnswer)
+    case placementAnswer(PlacementAnswer)
+    case ticketAnswer(TicketAnswer)
 
-    // Coordinator to shard, and its answers. Shards also take `scrub` and answer `failure`,
-    // `acknowledged`, `cells`, `matches`, `points`, `residencyAnswer` and `scrubAnswer`.
+    // Coordinator to shard, and its answers. Shards also take `scrub` and `ticket` and answer
+    // `failure`, `acknowledged`, `cells`, `matches`, `points`, `residencyAnswer`, `scrubAnswer` and
+    // `ticketAnswer`. Clients may ask them for `shardRead`, `shardPrefetch`, `shardRelease` and
+    // `ticket`.
     case hello(Hello)
     case welcome(Welcome)
     case ping
@@ -97,4 +105,10 @@ public enum Body: Equatable, Sendable {
     case shardCount(ShardCount)
     case shardResidency(ShardResidency)
     case shardSnapshot(ShardSnapshot)
+    case shardPrefetch(ShardPrefetch)
+    case shardRelease(ShardRelease)
+
+    // Between all of them; not answered, or by their own kind.
+    case hint(Hint)
+    case gossip(Gossip)
 }

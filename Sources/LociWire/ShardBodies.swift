@@ -50,10 +50,16 @@ public struct ShardRead: Equatable, Sendable {
     public var space: SpaceID
     /// As in `ReadCells`.
     public var maxTier: Tier?
+    public var identity: UInt64
+    public var withTiers: Bool
 
-    public init(space: SpaceID, maxTier: Tier? = nil) {
+    public init(
+        space: SpaceID, maxTier: Tier? = nil, identity: UInt64 = 0, withTiers: Bool = false
+    ) {
         self.space = space
         self.maxTier = maxTier
+        self.identity = identity
+        self.withTiers = withTiers
     }
 }
 

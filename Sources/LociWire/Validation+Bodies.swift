@@ -16,13 +16,36 @@ extension CreateField {
 extension ReadCells {
     func validate(_ frames: BulkFrames) throws(LociError) {
         try checkName(field)
-        try checkCells(first: first, count: count)
-        if isScattered {
-            try frames.expect(1)
-            try frames.expect(0, bytes: Int(count) * 8)
-        } else {
-            try frames.expect(0)
+        try checkNamedCells(first: first, count: count, isScattered: isScattered, frames)
+    }
+}
+
+extension PrefetchCells {
+    func validate(_ frames: BulkFrames) throws(LociError) {
+        try checkName(field)
+        try checkNamedCells(first: first, count: count, isScattered: isScattered, frames)
+        guard ticket != 0 else {
+            throw LociError(.invalidArgument, "A prefetch needs a ticket: a number but 0.")
         }
+    }
+}
+
+extension ReleaseCells {
+    func validate(_ frames: BulkFrames) throws(LociError) {
+        try checkName(field)
+        try checkNamedCells(first: first, count: count, isScattered: isScattered, frames)
+    }
+}
+
+private func checkNamedCells(
+    first: CellIndex, count: UInt64, isScattered: Bool, _ frames: BulkFrames
+) throws(LociError) {
+    try checkCells(first: first, count: count)
+    if isScattered {
+        try frames.expect(1)
+        try frames.expect(0, bytes: Int(count) * 8)
+    } else {
+        try frames.expect(0)
     }
 }
 
@@ -95,14 +118,16 @@ extension Scroll {
 
 extension CellsAnswer {
     func validate(_ frames: BulkFrames) throws(LociError) {
-        try frames.expect(frames.count == 2 ? 2 : 1)
+        try frames.expect(min(max(frames.count, 1), 4))
         let (bytes, overflow) = count.multipliedReportingOverflow(by: UInt64(cellBytes))
         guard !overflow, bytes == UInt64(frames[0].count) else {
             throw LociError(
                 .invalidArgument,
                 "\(frames[0].count) bytes are not \(count) cells of \(cellBytes) bytes.")
         }
-        if frames.count == 2 { try frames.positions(1, below: count) }
+        if frames.count > 1 { try frames.positions(1, below: count) }
+        if frames.count > 2, !frames[2].isEmpty { try frames.expect(2, bytes: Int(count)) }
+        if frames.count > 3 { try frames.positions(3, below: count) }
     }
 }
 

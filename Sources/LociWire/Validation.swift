@@ -23,16 +23,18 @@ extension Message {
         case .deletePoints(let body): try validate(body.collection, ids: frames)
         case .residency(let body): try validate(name: body.field, frames)
         case .createSnapshot(let body): try validate(name: body.name, frames)
+        case .prefetchCells(let body): try body.validate(frames)
+        case .releaseCells(let body): try body.validate(frames)
 
         case .cells(let body): try body.validate(frames)
         case .matches(let body): try body.validate(frames)
         case .points(let body): try body.validate(frames)
         case .residencyAnswer: try frames.expect(1, multipleOf: ExtentResidency.encodedBytes)
         case .scrubAnswer: try frames.expect(1, multipleOf: DamagedPages.encodedBytes)
-        case .catalog, .install: try frames.expect(1)
+        case .catalog, .install, .placementAnswer: try frames.expect(1)
 
         case .pong: try frames.expect(1)
-        case .shardRead: _ = try frames.cells(1)
+        case .shardRead, .shardPrefetch, .shardRelease: _ = try frames.cells(1)
         case .shardWrite: try frames.cellsAndBytes()
         case .claim(let body): try frames.idsAndTargets(optional: body.isLookup)
         case .settle: try frames.idsAndTargets(optional: false)
@@ -44,9 +46,12 @@ extension Message {
         case .shardQuery(let body): try body.validate(frames)
         case .shardScroll(let body): try body.validate(frames)
         case .shardSnapshot(let body): try validate(name: body.name, frames)
+        case .hint: try frames.hints()
+        case .gossip: try frames.expect(1)
 
         case .describe, .status, .failure, .acknowledged, .statusAnswer, .hello, .welcome, .ping,
-            .askNews, .shardCount, .scrub, .listSnapshots, .snapshots, .shardResidency:
+            .askNews, .shardCount, .scrub, .listSnapshots, .snapshots, .shardResidency,
+            .placement, .ticket, .ticketAnswer:
             try frames.expect(0)
         }
     }

@@ -21,6 +21,25 @@ public struct ShardVitals: Equatable, Sendable {
     public var overflowBytes: UInt64 = 0
     /// The disk is full: writes are refused.
     public var isFull = false
+    /// What clients said that they would read, what the shard guessed, and what others hinted at.
+    public var told = PrefetchTally()
+    public var guessed = PrefetchTally()
+    public var hinted = PrefetchTally()
+    public var gossip = GossipVitals()
+
+    public init() {}
+}
+
+/// Counters of one process's gossip, since it started.
+public struct GossipVitals: Equatable, Sendable {
+    public var rounds: UInt64 = 0
+    public var messages: UInt64 = 0
+    public var bytesSent: UInt64 = 0
+    public var bytesReceived: UInt64 = 0
+    /// What is known now, of this process and of others.
+    public var entries: UInt64 = 0
+    /// Messages and entries that were not taken: malformed, or beyond a limit.
+    public var dropped: UInt64 = 0
 
     public init() {}
 }

@@ -105,7 +105,8 @@ import Testing
 
     @Test func anUnknownBodyCanBeAnsweredByItsRequestID() {
         for (kind, body) in [(99, []), (1, [0xFF]), (1, [0x0A, 1, 0xFF]), (1, [0x10, 7])] {
-            let frame = handmade(version: 1, kind: UInt8(kind), body: body.map(UInt8.init))
+            let frame = handmade(
+                version: UInt8(LociVersion.wire), kind: UInt8(kind), body: body.map(UInt8.init))
             #expect {
                 try Message(frames: [frame])
             } throws: { error in
@@ -127,7 +128,7 @@ import Testing
     ])
     func aSmallMessageCannotTakeMuchMemory(kind: UInt8, item: [UInt8]) {
         let body = (0..<300_000).flatMap { _ in item }
-        let frame = handmade(version: 1, kind: kind, body: body)
+        let frame = handmade(version: UInt8(LociVersion.wire), kind: kind, body: body)
         #expect {
             try Message(frames: [frame])
         } throws: { error in

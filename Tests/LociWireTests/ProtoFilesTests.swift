@@ -20,7 +20,7 @@ import Testing
     /// The types of the fields of each message.
     private func messages() throws -> [String: [String]] {
         var fields: [String: [String]] = [:]
-        for file in ["loci", "client", "shard"] {
+        for file in ["loci", "client", "shard", "prefetch"] {
             let url = root.appendingPathComponent("proto/\(file).proto")
             var message: String?
             for line in try String(contentsOf: url, encoding: .utf8).split(separator: "\n") {
@@ -48,6 +48,7 @@ import Testing
         let status = random.statusAnswer(shards: 1, collections: 1)
         values += [random.receipt(), random.vitals(), status.shards[0], status.collections[0]]
         values += [random.tierCost(), random.tierVitals(.ssd), random.snapshotEntry()] as [Any]
+        values += [random.tally(), random.gossipVitals(), random.shardPlace()] as [Any]
         #expect(values.count == fields.count - 1)
         for value in values {
             let name = String(describing: type(of: value))

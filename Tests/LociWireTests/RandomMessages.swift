@@ -8,7 +8,7 @@ struct RandomMessages {
 
     init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
-    static let kinds = 49
+    static let kinds = 59
 
     /// Small numbers, large ones, and the ends of the range, all of them often.
     mutating func number<Value: FixedWidthInteger & UnsignedInteger>() -> Value {
@@ -94,7 +94,37 @@ struct RandomMessages {
         vitals.pagesDamaged = number()
         vitals.overflowBytes = number()
         vitals.isFull = flag()
+        vitals.told = tally()
+        vitals.guessed = tally()
+        vitals.hinted = tally()
+        vitals.gossip = gossipVitals()
         return vitals
+    }
+
+    mutating func tally() -> PrefetchTally {
+        var tally = PrefetchTally()
+        tally.issued = number()
+        tally.used = number()
+        tally.late = number()
+        tally.wasted = number()
+        tally.dropped = number()
+        tally.bytes = number()
+        return tally
+    }
+
+    mutating func gossipVitals() -> GossipVitals {
+        var vitals = GossipVitals()
+        vitals.rounds = number()
+        vitals.messages = number()
+        vitals.bytesSent = number()
+        vitals.bytesReceived = number()
+        vitals.entries = number()
+        vitals.dropped = number()
+        return vitals
+    }
+
+    mutating func shardPlace() -> ShardPlace {
+        ShardPlace(endpoint: "tcp://a-machine.example:7402", incarnation: number())
     }
 
     mutating func tierVitals(_ tier: Tier) -> TierVitals {
@@ -127,7 +157,11 @@ struct RandomMessages {
         let (body, bulk) =
             kind < 14
             ? request(kind)
-            : kind < 21 ? answer(kind) : kind < 40 ? betweenServers(kind) : aboutStorage(kind)
+            : kind < 21
+                ? answer(kind)
+                : kind < 40
+                    ? betweenServers(kind)
+                    : kind < 49 ? aboutStorage(kind) : aboutPrefetch(kind)
         return Message(header, body, bulk: bulk)
     }
 
@@ -160,7 +194,8 @@ struct RandomMessages {
                 .readCells(
                     ReadCells(
                         field: name(), first: 7, count: UInt64(n), isScattered: scattered,
-                        maxTier: tier())),
+                        maxTier: tier(), identity: number(), withTiers: flag(),
+                        allowsPartial: flag())),
                 scattered ? [bytes(n * 8)] : []
             )
         case 7:
@@ -220,10 +255,8 @@ struct RandomMessages {
         case 17: return (.statusAnswer(statusAnswer(shards: n, collections: n)), [])
         case 18:
             let body = CellsAnswer(cellBytes: 9, count: UInt64(n), receipt: receipt())
-            let skipped = (0..<UInt32(n)).filter { _ in flag() }
-            return (
-                .cells(body), [bytes(n * 9)] + (skipped.isEmpty ? [] : [Bytes(values: skipped)])
-            )
+            let parts = [bytes(n * 9), positions(n), flag() ? Bytes() : bytes(n), positions(n)]
+            return (.cells(body), Array(parts.prefix(1 + random.below(4))))
         case 19:
             let body = MatchesAnswer(
                 count: UInt32(n), receipt: receipt(), isDegraded: flag(), isExhausted: flag())
@@ -236,6 +269,10 @@ struct RandomMessages {
                 count: UInt32(n), receipt: receipt(), hasMore: flag(), isDegraded: flag())
             return (.points(body), [bytes(n * 8), bytes(n * 8)] + payloads(n) + [vectors])
         }
+    }
+
+    private mutating func positions(_ count: Int) -> Bytes {
+        Bytes(values: (0..<UInt32(count)).filter { _ in flag() })
     }
 
     mutating func statusAnswer(shards: Int, collections: Int) -> StatusAnswer {
@@ -267,7 +304,13 @@ struct RandomMessages {
         case 23: return (.ping, [])
         case 24: return (.pong(Pong(catalogVersion: number(), vitals: vitals())), [bytes(n * 24)])
         case 25: return (.install(Install(version: number())), [bytes(n)])
-        case 26: return (.shardRead(ShardRead(space: space, maxTier: tier())), [bytes(n * 8)])
+        case 26:
+            return (
+                .shardRead(
+                    ShardRead(
+                        space: space, maxTier: tier(), identity: number(), withTiers: flag())),
+                [bytes(n * 8)]
+            )
         case 27:
             return (
                 .shardWrite(ShardWrite(space: space, partition: partition)),
@@ -365,5 +408,58 @@ struct RandomMessages {
             let body = ShardSnapshot(name: name(), id: number(), step: steps[random.below(3)])
             return (.shardSnapshot(body), [])
         }
+    }
+
+    private mutating func aboutPrefetch(_ kind: Int) -> (Body, [Bytes]) {
+        let n = 1 + random.below(5)
+        let isScattered = flag()
+        switch kind {
+        case 49: return (.placement, [])
+        case 50:
+            let body = PrefetchCells(
+                field: name(), first: 7, count: UInt64(n), isScattered: isScattered,
+                identity: number(), ticket: 1 + UInt64(random.below(1000)),
+                lifetimeMicroseconds: number(), neededInMicroseconds: number())
+            return (.prefetchCells(body), isScattered ? [bytes(n * 8)] : [])
+        case 51:
+            let body = ReleaseCells(
+                field: name(), first: 7, count: UInt64(n), isScattered: isScattered,
+                identity: number(), neededInMicroseconds: number())
+            return (.releaseCells(body), isScattered ? [bytes(n * 8)] : [])
+        case 52: return (.ticket(Ticket(ticket: number(), isCancelled: flag())), [])
+        case 53: return (.ticketAnswer(ticketAnswer()), [])
+        case 54:
+            let body = PlacementAnswer(
+                clusterID: number(), partitions: number(),
+                shards: (0..<n).map { _ in shardPlace() })
+            return (.placementAnswer(body), [bytes(n)])
+        case 55:
+            let body = ShardPrefetch(
+                space: number(), identity: number(), ticket: number(), client: number(),
+                lifetimeMicroseconds: number(), neededInMicroseconds: number())
+            return (.shardPrefetch(body), [bytes(n * 8)])
+        case 56:
+            let body = ShardRelease(
+                space: number(), identity: number(), neededInMicroseconds: number())
+            return (.shardRelease(body), [bytes(n * 8)])
+        case 57:
+            let body = Hint(timeToLiveMicroseconds: number())
+            return (.hint(body), [bytes(n * PageHint.encodedBytes)])
+        default: return (.gossip(Gossip(node: number())), [bytes(n)])
+        }
+    }
+
+    private mutating func ticketAnswer() -> TicketAnswer {
+        var answer = TicketAnswer(ticket: number())
+        answer.pages = number()
+        answer.resident = number()
+        answer.waiting = number()
+        answer.loading = number()
+        answer.arrived = number()
+        answer.expired = number()
+        answer.cancelled = number()
+        answer.failed = number()
+        answer.receipt = receipt()
+        return answer
     }
 }

@@ -121,10 +121,19 @@ struct  Loci__ReadCells
    * Pages in slower tiers are skipped: 0 none, else the tier as in TierCost.
    */
   uint32_t max_tier;
+  /*
+   * Of the field that is meant; 0: whichever has the name.
+   */
+  uint64_t identity;
+  protobuf_c_boolean with_tiers;
+  /*
+   * Cells of shards that do not answer are named instead of failing the read.
+   */
+  protobuf_c_boolean allows_partial;
 };
 #define LOCI__READ_CELLS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__read_cells__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -320,8 +329,10 @@ struct  Loci__CollectionStatus
 
 
 /*
- * Bulk: [bytes], cells in the order asked for, then if cells were skipped because of `max_tier`
- * [positions: uint32 each, ascending]; their bytes are zero.
+ * Bulk: [bytes, skipped, tiers, missing], in the order asked for; empty frames at the end are left
+ * out. Skipped: positions (uint32 each, ascending) of cells that `max_tier` left out; their bytes
+ * are zero. Tiers: one byte for each cell, as in TierCost, 0 if unknown. Missing: positions of cells
+ * whose shard did not answer; their bytes are 0xFF.
  */
 struct  Loci__CellsAnswer
 {

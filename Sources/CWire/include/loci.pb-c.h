@@ -20,6 +20,8 @@ typedef struct Loci__Receipt Loci__Receipt;
 typedef struct Loci__TierCost Loci__TierCost;
 typedef struct Loci__ShardVitals Loci__ShardVitals;
 typedef struct Loci__TierVitals Loci__TierVitals;
+typedef struct Loci__PrefetchTally Loci__PrefetchTally;
+typedef struct Loci__GossipVitals Loci__GossipVitals;
 
 
 /* --- enums --- */
@@ -50,6 +52,13 @@ typedef enum _Loci__Kind {
   LOCI__KIND__SCRUB = 16,
   LOCI__KIND__CREATE_SNAPSHOT = 17,
   LOCI__KIND__LIST_SNAPSHOTS = 18,
+  LOCI__KIND__PLACEMENT = 19,
+  LOCI__KIND__PREFETCH_CELLS = 20,
+  LOCI__KIND__RELEASE_CELLS = 21,
+  /*
+   * Also from coordinator or client to shard.
+   */
+  LOCI__KIND__TICKET = 22,
   /*
    * Answers.
    */
@@ -63,6 +72,8 @@ typedef enum _Loci__Kind {
   LOCI__KIND__RESIDENCY_ANSWER = 39,
   LOCI__KIND__SCRUB_ANSWER = 40,
   LOCI__KIND__SNAPSHOTS_ANSWER = 41,
+  LOCI__KIND__PLACEMENT_ANSWER = 42,
+  LOCI__KIND__TICKET_ANSWER = 43,
   /*
    * Coordinator to shard, and answers that only shards give.
    */
@@ -86,7 +97,17 @@ typedef enum _Loci__Kind {
   LOCI__KIND__SHARD_SCROLL = 81,
   LOCI__KIND__SHARD_COUNT = 82,
   LOCI__KIND__SHARD_RESIDENCY = 83,
-  LOCI__KIND__SHARD_SNAPSHOT = 84
+  LOCI__KIND__SHARD_SNAPSHOT = 84,
+  /*
+   * Also from clients.
+   */
+  LOCI__KIND__SHARD_PREFETCH = 85,
+  LOCI__KIND__SHARD_RELEASE = 86,
+  LOCI__KIND__HINT = 87,
+  /*
+   * Between shards, and between shards and coordinators.
+   */
+  LOCI__KIND__GOSSIP = 88
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(LOCI__KIND)
 } Loci__Kind;
 
@@ -224,10 +245,17 @@ struct  Loci__ShardVitals
    * The disk is full: writes are refused.
    */
   protobuf_c_boolean is_full;
+  /*
+   * What clients said that they would read, what the shard guessed, and what others hinted at.
+   */
+  Loci__PrefetchTally *told;
+  Loci__PrefetchTally *guessed;
+  Loci__PrefetchTally *hinted;
+  Loci__GossipVitals *gossip;
 };
 #define LOCI__SHARD_VITALS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__shard_vitals__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 
 
 /*
@@ -261,6 +289,39 @@ struct  Loci__TierVitals
 #define LOCI__TIER_VITALS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__tier_vitals__descriptor) \
     , 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * What became of pages that were fetched before they were asked for, since the shard started.
+ */
+struct  Loci__PrefetchTally
+{
+  ProtobufCMessage base;
+  uint64_t issued;
+  uint64_t used;
+  uint64_t late;
+  uint64_t wasted;
+  uint64_t dropped;
+  uint64_t bytes;
+};
+#define LOCI__PREFETCH_TALLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__prefetch_tally__descriptor) \
+    , 0, 0, 0, 0, 0, 0 }
+
+
+struct  Loci__GossipVitals
+{
+  ProtobufCMessage base;
+  uint64_t rounds;
+  uint64_t messages;
+  uint64_t bytes_sent;
+  uint64_t bytes_received;
+  uint64_t entries;
+  uint64_t dropped;
+};
+#define LOCI__GOSSIP_VITALS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&loci__gossip_vitals__descriptor) \
+    , 0, 0, 0, 0, 0, 0 }
 
 
 /* Loci__Envelope methods */
@@ -358,6 +419,44 @@ Loci__TierVitals *
 void   loci__tier_vitals__free_unpacked
                      (Loci__TierVitals *message,
                       ProtobufCAllocator *allocator);
+/* Loci__PrefetchTally methods */
+void   loci__prefetch_tally__init
+                     (Loci__PrefetchTally         *message);
+size_t loci__prefetch_tally__get_packed_size
+                     (const Loci__PrefetchTally   *message);
+size_t loci__prefetch_tally__pack
+                     (const Loci__PrefetchTally   *message,
+                      uint8_t             *out);
+size_t loci__prefetch_tally__pack_to_buffer
+                     (const Loci__PrefetchTally   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__PrefetchTally *
+       loci__prefetch_tally__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__prefetch_tally__free_unpacked
+                     (Loci__PrefetchTally *message,
+                      ProtobufCAllocator *allocator);
+/* Loci__GossipVitals methods */
+void   loci__gossip_vitals__init
+                     (Loci__GossipVitals         *message);
+size_t loci__gossip_vitals__get_packed_size
+                     (const Loci__GossipVitals   *message);
+size_t loci__gossip_vitals__pack
+                     (const Loci__GossipVitals   *message,
+                      uint8_t             *out);
+size_t loci__gossip_vitals__pack_to_buffer
+                     (const Loci__GossipVitals   *message,
+                      ProtobufCBuffer     *buffer);
+Loci__GossipVitals *
+       loci__gossip_vitals__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   loci__gossip_vitals__free_unpacked
+                     (Loci__GossipVitals *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Loci__Envelope_Closure)
@@ -375,6 +474,12 @@ typedef void (*Loci__ShardVitals_Closure)
 typedef void (*Loci__TierVitals_Closure)
                  (const Loci__TierVitals *message,
                   void *closure_data);
+typedef void (*Loci__PrefetchTally_Closure)
+                 (const Loci__PrefetchTally *message,
+                  void *closure_data);
+typedef void (*Loci__GossipVitals_Closure)
+                 (const Loci__GossipVitals *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -387,6 +492,8 @@ extern const ProtobufCMessageDescriptor loci__receipt__descriptor;
 extern const ProtobufCMessageDescriptor loci__tier_cost__descriptor;
 extern const ProtobufCMessageDescriptor loci__shard_vitals__descriptor;
 extern const ProtobufCMessageDescriptor loci__tier_vitals__descriptor;
+extern const ProtobufCMessageDescriptor loci__prefetch_tally__descriptor;
+extern const ProtobufCMessageDescriptor loci__gossip_vitals__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -94,7 +94,7 @@ struct  Loci__Install
 
 
 /*
- * Bulk: [cells: uint64 each].
+ * Also from clients. Bulk: [cells: uint64 each].
  */
 struct  Loci__ShardRead
 {
@@ -104,10 +104,12 @@ struct  Loci__ShardRead
    * As in ReadCells.
    */
   uint32_t max_tier;
+  uint64_t identity;
+  protobuf_c_boolean with_tiers;
 };
 #define LOCI__SHARD_READ__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__shard_read__descriptor) \
-    , 0, 0 }
+    , 0, 0, 0, 0 }
 
 
 /*

@@ -10,6 +10,7 @@ extension CoordinatorNode {
         into directives: inout [CoordinatorDirective]
     ) throws(LociError) {
         let field = try field(named: read.field)
+        try field.check(identity: read.identity, in: metadata.clusterID)
         let cells = try cells(
             first: read.first, count: read.count, bulk: read.isScattered ? bulk[0] : nil, field)
         guard cells.count * field.cellBytes <= Limits.frameBytes else {
@@ -37,7 +38,7 @@ extension CoordinatorNode {
     }
 
     /// The cells of a request, checked against the field.
-    private func cells(
+    func cells(
         first: CellIndex, count: UInt64, bulk: Bytes?, _ field: FieldDefinition
     ) throws(LociError) -> [CellIndex] {
         let outside = LociError(

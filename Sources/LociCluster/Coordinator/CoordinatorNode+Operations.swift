@@ -88,6 +88,7 @@ extension CoordinatorNode {
             takePoints(points, message.bulk, part, &operation)
         case .residencyAnswer(let residency):
             takeResidency(residency, message.bulk[0], &operation)
+        case .ticketAnswer(let answer): takeTicket(answer, &operation)
         case .scrubAnswer(let scrub): takeScrub(scrub, message.bulk[0], &operation)
         default:
             operation.failure =
@@ -116,6 +117,8 @@ extension CoordinatorNode {
         case .residency(let residency): finish(residency, operation, into: &directives)
         case .scrub(let scrub): finish(scrub, operation, into: &directives)
         case .snapshot(let snapshot): advance(snapshot, operation, into: &directives)
+        case .prefetch(let answer): finish(answer, operation, into: &directives)
+        case .release(let count): finish(release: count, operation, into: &directives)
         case .listSnapshots, .held:
             // Only its deadline ends it here.
             fail(operation, operation.failure ?? Self.overdue, into: &directives)

@@ -248,6 +248,12 @@ public struct CoordinatorNode: Sendable {
         case .createSnapshot(let create):
             try createSnapshot(create, client, deadline, into: &directives)
         case .listSnapshots: listSnapshots(client, deadline, into: &directives)
+        case .placement: answerPlacement(client, into: &directives)
+        case .prefetchCells(let prefetch):
+            try self.prefetch(prefetch, bulk, client, deadline, into: &directives)
+        case .releaseCells(let release):
+            try self.release(release, bulk, client, deadline, into: &directives)
+        case .ticket(let ticket): ask(ticket, client, deadline, into: &directives)
         default:
             throw LociError(
                 .invalidArgument, "A coordinator does not answer such a message.",

@@ -47,6 +47,8 @@ struct Operation: Sendable {
         case scrub(ScrubOperation)
         case snapshot(SnapshotOperation)
         case listSnapshots
+        case prefetch(TicketAnswer)
+        case release(count: UInt64)
         /// A mutation that waits for the point of a snapshot.
         case held(Body, [Bytes])
 
