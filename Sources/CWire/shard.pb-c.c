@@ -1111,7 +1111,7 @@ const ProtobufCMessageDescriptor loci__install__descriptor =
   (ProtobufCMessageInit) loci__install__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__shard_read__field_descriptors[4] =
+static const ProtobufCFieldDescriptor loci__shard_read__field_descriptors[5] =
 {
   {
     "space",
@@ -1161,17 +1161,30 @@ static const ProtobufCFieldDescriptor loci__shard_read__field_descriptors[4] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "session",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardRead, session),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__shard_read__field_indices_by_name[] = {
   2,   /* field[2] = identity */
   1,   /* field[1] = max_tier */
+  4,   /* field[4] = session */
   0,   /* field[0] = space */
   3,   /* field[3] = with_tiers */
 };
 static const ProtobufCIntRange loci__shard_read__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor loci__shard_read__descriptor =
 {
@@ -1181,7 +1194,7 @@ const ProtobufCMessageDescriptor loci__shard_read__descriptor =
   "Loci__ShardRead",
   "loci",
   sizeof(Loci__ShardRead),
-  4,
+  5,
   loci__shard_read__field_descriptors,
   loci__shard_read__field_indices_by_name,
   1,  loci__shard_read__number_ranges,

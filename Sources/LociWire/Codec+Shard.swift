@@ -67,14 +67,15 @@ extension ShardRead {
     init(_ layout: Loci__ShardRead) throws(LociError) {
         unsafe self.init(
             space: layout.space, maxTier: try Tier(decodedIfAny: layout.max_tier),
-            identity: layout.identity, withTiers: layout.with_tiers != 0)
+            identity: layout.identity, withTiers: layout.with_tiers != 0,
+            session: layout.session)
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ShardRead> {
         unsafe arena.place(
             Loci__ShardRead(
                 base: ProtobufCMessage(), space: space, max_tier: maxTier?.code ?? 0,
-                identity: identity, with_tiers: withTiers ? 1 : 0),
+                identity: identity, with_tiers: withTiers ? 1 : 0, session: session),
             loci__shard_read__init)
     }
 }

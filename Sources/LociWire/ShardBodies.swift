@@ -52,14 +52,18 @@ public struct ShardRead: Equatable, Sendable {
     public var maxTier: Tier?
     public var identity: UInt64
     public var withTiers: Bool
+    /// Whose stream of reads it belongs to, among those of the sender.
+    public var session: UInt64
 
     public init(
-        space: SpaceID, maxTier: Tier? = nil, identity: UInt64 = 0, withTiers: Bool = false
+        space: SpaceID, maxTier: Tier? = nil, identity: UInt64 = 0, withTiers: Bool = false,
+        session: UInt64 = 0
     ) {
         self.space = space
         self.maxTier = maxTier
         self.identity = identity
         self.withTiers = withTiers
+        self.session = session
     }
 }
 

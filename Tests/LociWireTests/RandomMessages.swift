@@ -308,7 +308,8 @@ struct RandomMessages {
             return (
                 .shardRead(
                     ShardRead(
-                        space: space, maxTier: tier(), identity: number(), withTiers: flag())),
+                        space: space, maxTier: tier(), identity: number(), withTiers: flag(),
+                        session: number())),
                 [bytes(n * 8)]
             )
         case 27:

@@ -106,10 +106,14 @@ struct  Loci__ShardRead
   uint32_t max_tier;
   uint64_t identity;
   protobuf_c_boolean with_tiers;
+  /*
+   * Whose stream of reads it belongs to, among those of the sender.
+   */
+  uint64_t session;
 };
 #define LOCI__SHARD_READ__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__shard_read__descriptor) \
-    , 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0 }
 
 
 /*
