@@ -4,6 +4,11 @@ public import LociBase
 public struct CellPlace: Hashable, Sendable {
     public let address: PageAddress
     public let offset: Int
+
+    @usableFromInline init(address: PageAddress, offset: Int) {
+        self.address = address
+        self.offset = offset
+    }
 }
 
 /// The arithmetic from cells to pages. Runs of pages (4 MiB) go round-robin over the partitions, so
@@ -11,30 +16,38 @@ public struct CellPlace: Hashable, Sendable {
 public struct FieldGeometry: Sendable {
     public let space: SpaceID
     public let cellBytes: Int
-    public let cellsPerPage: UInt64
-    public let pagesPerStripe: UInt64
-    public let partitions: UInt64
+    public let pageBytes: Int
+    @usableFromInline let cellDivisor: Divisor
+    @usableFromInline let pageDivisor: Divisor
+    @usableFromInline let partitionDivisor: Divisor
+
+    public var cellsPerPage: UInt64 { cellDivisor.value }
+    public var pagesPerStripe: UInt64 { pageDivisor.value }
+    public var partitions: UInt64 { partitionDivisor.value }
 
     public init(_ field: FieldDefinition, partitions: Int) {
         precondition(partitions > 0)
         space = field.space
         cellBytes = field.cellBytes
-        cellsPerPage = UInt64(field.pageBytes / field.cellBytes)
-        pagesPerStripe = UInt64(max(1, Layout.stripeBytes / field.pageBytes))
-        self.partitions = UInt64(partitions)
+        pageBytes = field.pageBytes
+        cellDivisor = Divisor(UInt64(field.pageBytes / field.cellBytes))
+        pageDivisor = Divisor(UInt64(max(1, Layout.stripeBytes / field.pageBytes)))
+        partitionDivisor = Divisor(UInt64(partitions))
     }
 
-    public func partition(of cell: CellIndex) -> PartitionIndex {
-        PartitionIndex(cell / cellsPerPage / pagesPerStripe % partitions)
+    @inlinable public func partition(of cell: CellIndex) -> PartitionIndex {
+        let stripe = pageDivisor.divide(cellDivisor.divide(cell).quotient).quotient
+        return PartitionIndex(truncatingIfNeeded: partitionDivisor.divide(stripe).remainder)
     }
 
-    public func place(of cell: CellIndex) -> CellPlace {
-        let page = cell / cellsPerPage
-        let stripe = page / pagesPerStripe
-        let local = stripe / partitions * pagesPerStripe + page % pagesPerStripe
+    @inlinable public func place(of cell: CellIndex) -> CellPlace {
+        let (page, cellOfPage) = cellDivisor.divide(cell)
+        let (stripe, pageOfStripe) = pageDivisor.divide(page)
+        let (row, partition) = partitionDivisor.divide(stripe)
         return CellPlace(
             address: PageAddress(
-                space: space, partition: PartitionIndex(stripe % partitions), page: local),
-            offset: Int(cell % cellsPerPage) * cellBytes)
+                space: space, partition: PartitionIndex(truncatingIfNeeded: partition),
+                page: row * pagesPerStripe + pageOfStripe),
+            offset: Int(cellOfPage) * cellBytes)
     }
 }

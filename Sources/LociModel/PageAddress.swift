@@ -6,7 +6,7 @@ public struct PageAddress: Hashable, Comparable, Sendable {
     public let partition: PartitionIndex
     public let page: UInt64
 
-    public init(space: SpaceID, partition: PartitionIndex, page: UInt64) {
+    @inlinable public init(space: SpaceID, partition: PartitionIndex, page: UInt64) {
         self.space = space
         self.partition = partition
         self.page = page

@@ -9,8 +9,8 @@ extension CoordinatorNode {
         _ read: ReadCells, _ bulk: [Bytes], _ client: Operation.Client, _ deadline: Instant,
         into directives: inout [CoordinatorDirective]
     ) throws(LociError) {
-        let field = try field(named: read.field)
-        try field.check(identity: read.identity, in: metadata.clusterID)
+        let indexed = try indexedField(named: read.field, identity: read.identity)
+        let field = indexed.definition
         let cells = try cells(
             first: read.first, count: read.count, bulk: read.isScattered ? bulk[0] : nil, field)
         guard cells.count * field.cellBytes <= Limits.frameBytes else {
@@ -19,22 +19,33 @@ extension CoordinatorNode {
                 "\(cells.count) cells of \(field.cellBytes) bytes are more than one answer holds.",
                 advice: "Ask for at most \(Limits.frameBytes / field.cellBytes) at once.")
         }
-        let plan = ReadPlan(cells, field, metadata.map)
-        let number = begin(
-            .read(
-                ReadOperation(
-                    field: field, sources: plan.sources,
-                    parts: Array(repeating: Bytes(), count: plan.shards.count),
-                    maxTier: read.maxTier,
-                    skipped: Array(repeating: [], count: plan.shards.count))), client, deadline)
+        let plan = ReadPlan(cells, indexed.geometry, metadata.map, isScattered: read.isScattered)
+        let number = begin(.read(ReadOperation(read, field, plan)), client, deadline)
         var operation = operations.removeValue(forKey: number)!
+        let body = Body.shardRead(
+            ShardRead(
+                space: field.space, maxTier: read.maxTier, identity: read.identity,
+                withTiers: read.withTiers))
         for (part, shard) in plan.shards.enumerated() {
             ask(
-                shard, .shardRead(ShardRead(space: field.space, maxTier: read.maxTier)),
-                bulk: [Bytes(values: plan.cells[part])], part: part, for: &operation,
+                shard, body, bulk: [Bytes(values: plan.cells[part])], part: part, for: &operation,
                 into: &directives)
         }
         resume(operation, into: &directives)
+    }
+
+    /// - Throws: NOT_FOUND; FAILED_PRECONDITION if another field is meant.
+    mutating func indexedField(
+        named name: String, identity: UInt64
+    ) throws(LociError) -> IndexedField {
+        if !fields.isOf(metadata.catalog.version) {
+            fields.follow(
+                metadata.catalog, cluster: metadata.clusterID,
+                partitions: metadata.map.partitions)
+        }
+        guard let field = fields.field(named: name) else { throw unknownField(name) }
+        try field.check(identity: identity, in: metadata.clusterID)
+        return field
     }
 
     /// The cells of a request, checked against the field.
@@ -57,14 +68,16 @@ extension CoordinatorNode {
 
     func takeCells(_ bulk: [Bytes], _ part: Int, _ operation: inout Operation) {
         guard case .read(var read) = operation.kind else { return }
-        let bytes = bulk[0]
-        let asked = read.sources.lazy.filter { $0.part == part }.map(\.index).max() ?? -1
-        guard bytes.count == (asked + 1) * read.field.cellBytes else {
-            operation.failure = LociError(.internal, "A shard answered other cells than asked for.")
-            return
+        if bulk[0].count == read.counts[part] * read.field.cellBytes {
+            read.parts[part] = bulk[0]
+            if bulk.count > 1, !bulk[1].isEmpty {
+                read.skipped.formUnion(
+                    bulk[1].values(UInt32.self).map { RowPlace(part: part, row: Int($0)) })
+            }
+            if read.withTiers, bulk.count > 2, !bulk[2].isEmpty { read.tiers[part] = bulk[2] }
+        } else {
+            operation.note(LociError(.internal, "A shard answered other cells than asked for."))
         }
-        read.parts[part] = bytes
-        if bulk.count == 2 { read.skipped[part] = Set(bulk[1].values(UInt32.self).map { Int($0) }) }
         operation.kind = .read(read)
     }
 
@@ -72,30 +85,16 @@ extension CoordinatorNode {
         _ read: ReadOperation, _ operation: Operation,
         into directives: inout [CoordinatorDirective]
     ) {
-        if let failure = operation.failure { return fail(operation, failure, into: &directives) }
-        let cellBytes = read.field.cellBytes
-        let isInOrder =
-            read.parts.count == 1
-            && read.parts[0].count == read.sources.count * cellBytes
-            && read.sources.enumerated().allSatisfy { $0.offset == $0.element.index }
-        let bytes =
-            isInOrder
-            ? read.parts[0]
-            : Bytes.joined(
-                read.sources.map { source in
-                    let start = source.index * cellBytes
-                    return read.parts[source.part].slice(start..<(start + cellBytes))
-                })
-        let cells = CellsAnswer(
-            cellBytes: UInt32(cellBytes), count: UInt64(read.sources.count),
-            receipt: receipt(of: operation))
-        let skipped = read.sources.indices.filter {
-            read.skipped[read.sources[$0].part].contains(read.sources[$0].index)
+        if let failure = operation.failure {
+            let isPartial =
+                read.allowsPartial && failure.excusesPartialAnswer
+                && read.parts.contains { $0 != nil }
+            if !isPartial { return fail(operation, failure, into: &directives) }
         }
-        answer(
-            operation, .cells(cells),
-            bulk: skipped.isEmpty ? [bytes] : [bytes, Bytes(values: skipped.map { UInt32($0) })],
-            into: &directives)
+        let cells = CellsAnswer(
+            cellBytes: UInt32(read.field.cellBytes), count: UInt64(read.sources.count),
+            receipt: receipt(of: operation))
+        answer(operation, .cells(cells), bulk: read.answer, into: &directives)
     }
 
     mutating func write(
@@ -159,39 +158,6 @@ extension CoordinatorNode {
     mutating func releaseSequence(_ sequence: UInt64) {
         if let index = sequencesInFlight.firstIndex(of: sequence) {
             sequencesInFlight.remove(at: index)
-        }
-    }
-}
-
-/// Which shard is asked for which cells, each once, and where each cell asked for is found in the
-/// answers.
-struct ReadPlan {
-    var shards: [ShardIndex] = []
-    var cells: [[CellIndex]] = []
-    var sources: [(part: Int, index: Int)] = []
-
-    init(_ asked: [CellIndex], _ field: FieldDefinition, _ map: PartitionMap) {
-        let geometry = FieldGeometry(field, partitions: map.partitions)
-        var parts: [ShardIndex: Int] = [:]
-        var places: [CellIndex: (part: Int, index: Int)] = [:]
-        places.reserveCapacity(asked.count)
-        sources.reserveCapacity(asked.count)
-        for cell in asked {
-            if let place = places[cell] {
-                sources.append(place)
-                continue
-            }
-            let shard = map.shard(of: geometry.partition(of: cell))
-            let part = parts[shard] ?? shards.count
-            if part == shards.count {
-                parts[shard] = part
-                shards.append(shard)
-                cells.append([])
-            }
-            let place = (part: part, index: cells[part].count)
-            cells[part].append(cell)
-            places[cell] = place
-            sources.append(place)
         }
     }
 }

@@ -24,7 +24,7 @@ extension CoordinatorNode {
         operation.shardsAsked.insert(shard)
         guard sessions[Int(shard)].isUp else {
             operation.shardsFailed.insert(shard)
-            operation.failure = operation.failure ?? unavailable(shard)
+            operation.note(unavailable(shard))
             return
         }
         nextRequest += 1
@@ -62,7 +62,7 @@ extension CoordinatorNode {
             take(message, part, &operation, into: &directives)
         case .failure(let error):
             operation.shardsFailed.insert(part.shard)
-            operation.failure = operation.failure ?? error
+            operation.note(error)
         }
         resume(operation, into: &directives)
     }
@@ -181,9 +181,7 @@ extension CoordinatorNode {
             for request in operation.requests {
                 if let part = awaited[request] { operation.shardsFailed.insert(part.shard) }
             }
-            operation.failure =
-                operation.failure
-                ?? Self.overdue
+            operation.note(Self.overdue)
             operation.outstanding = 0
             operations[number] = nil
             for request in operation.requests { awaited[request] = nil }

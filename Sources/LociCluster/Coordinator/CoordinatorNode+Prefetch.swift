@@ -61,7 +61,9 @@ extension CoordinatorNode {
         of cells: [CellIndex], _ field: FieldDefinition, _ body: Body, operation number: UInt64,
         into directives: inout [CoordinatorDirective]
     ) {
-        let plan = ReadPlan(cells, field, metadata.map)
+        let plan = ReadPlan(
+            cells, FieldGeometry(field, partitions: metadata.map.partitions), metadata.map,
+            isScattered: true)
         var operation = operations.removeValue(forKey: number)!
         for (part, shard) in plan.shards.enumerated() {
             ask(

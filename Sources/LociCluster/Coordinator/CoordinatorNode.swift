@@ -61,6 +61,7 @@ public struct CoordinatorNode: Sendable {
     var collections: [SpaceID: CollectionState] = [:]
     var savedRarity: [SpaceID: Bytes]
 
+    var fields = FieldIndex()
     var operations: [UInt64: Operation] = [:]
     var awaited: [UInt64: Awaited] = [:]
     var nextOperation: UInt64 = 0
@@ -280,7 +281,11 @@ public struct CoordinatorNode: Sendable {
 
     func field(named name: String) throws(LociError) -> FieldDefinition {
         if let field = metadata.catalog.field(named: name) { return field }
-        throw LociError(
+        throw unknownField(name)
+    }
+
+    func unknownField(_ name: String) -> LociError {
+        LociError(
             .notFound, "There is no field '\(name)'.",
             advice: "`loci field list` shows those that exist; `loci field create` makes one.")
     }

@@ -26,6 +26,12 @@ struct Operation: Sendable {
     /// Of a mutation; 0 for everything else.
     var sequence: UInt64 = 0
 
+    /// The first failure counts, but one that no partial answer makes good comes before others.
+    mutating func note(_ error: LociError) {
+        if let failure, !failure.excusesPartialAnswer || error.excusesPartialAnswer { return }
+        failure = error
+    }
+
     struct Client: Sendable {
         let peer: UInt64
         let requestID: UInt64
@@ -74,16 +80,6 @@ struct DefinitionOperation: Sendable {
 struct Persisting: Sendable {
     let operation: UInt64
     let metadata: ClusterMetadata
-}
-
-struct ReadOperation: Sendable {
-    let field: FieldDefinition
-    /// For each cell asked for: which part answers it, and at which place.
-    let sources: [(part: Int, index: Int)]
-    var parts: [Bytes]
-    let maxTier: Tier?
-    /// Of each part, the places of cells that were skipped because of it.
-    var skipped: [Set<Int>]
 }
 
 /// An upsert, a deletion, or bringing points home: to where they belong now, in one version.

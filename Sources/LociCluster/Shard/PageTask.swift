@@ -16,6 +16,8 @@ struct PageTask: Sendable {
     /// The slowest tier that may be asked.
     var slowest: Tier
     var held: [PageAddress: Bytes] = [:]
+    /// The tiers that held pages came from; empty unless somebody wants to know.
+    private(set) var sources: [PageAddress: Tier] = [:]
     /// Pages of this round that lie in slower tiers.
     var beyond: [PageAddress: Tier] = [:]
     var missing = 0
@@ -65,16 +67,23 @@ struct PageTask: Sendable {
 
     // MARK: Rounds
 
+    private var wantsSources: Bool {
+        if case .cells(let cells) = kind { !cells.tiers.isEmpty } else { false }
+    }
+
     mutating func beginRound(at now: Instant) {
         held = [:]
+        sources = [:]
         beyond = [:]
         asked = now
     }
 
     mutating func take(_ round: PageRound) {
         missing = round.missing
+        let wantsSources = wantsSources
         for page in round.held {
             held[page.address] = page.bytes
+            if wantsSources { sources[page.address] = page.from }
             guard counted.insert(page.address).inserted else { continue }
             receipt.pagesTouched += 1
             if page.from == .dram {
@@ -94,6 +103,7 @@ struct PageTask: Sendable {
     ) {
         missing -= 1
         held[address] = bytes
+        if wantsSources { sources[address] = tier }
         counted.insert(address)
         receipt.pagesTouched += 1
         if hasJoined || tier < .ssd {

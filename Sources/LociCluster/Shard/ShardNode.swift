@@ -124,6 +124,7 @@ public struct ShardNode: Sendable {
     let stopwatch: @Sendable () -> Instant
     var workers: [PartitionIndex: PartitionWorker] = [:]
     var pages: PageTable
+    var fields = FieldIndex()
     var tasks: [UInt64: PageTask] = [:]
     var nextTask: UInt64 = 0
     var guardian = MutationGuard()

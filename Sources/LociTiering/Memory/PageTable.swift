@@ -26,7 +26,7 @@ public struct PageTable: Sendable {
 
     private let dramTier: MemoryTier
     private let farTier: MemoryTier?
-    private var dram: ResidentPages
+    var dram: ResidentPages
     private var far: ResidentPages?
     private var loads: [PageAddress: Load] = [:]
     /// Of the budget, for page-ins under way.
@@ -136,11 +136,16 @@ public struct PageTable: Sendable {
     }
 
     private mutating func hold(_ need: PageNeed, _ slot: Int32, _ round: inout PageRound) {
+        countHit(slot, need)
+        round.held.append(.init(address: need.address, bytes: dram.bytes(in: slot), from: .dram))
+    }
+
+    /// A request uses a page that is in dram, however many of its cells it wants.
+    mutating func countHit(_ slot: Int32, _ need: PageNeed) {
         dramCounts.requests += 1
         dramCounts.hits += 1
         dram.touch(slot)
         heat?.touch(ExtentAddress(of: need.address, pageBytes: need.pageBytes))
-        round.held.append(.init(address: need.address, bytes: dram.bytes(in: slot), from: .dram))
     }
 
     /// Makes room and gives a request its round; nil, and nothing held, if there is no room.

@@ -12,7 +12,11 @@ import LociModel
 struct ResidentPages: Sendable {
     let arena: PageArena
     private var addresses: [PageAddress] = []
-    private var contents: [Bytes] = []
+    /// Of each slot.
+    private(set) var contents: [Bytes] = []
+    /// Of each slot, the round that marked it last.
+    private var marks: [UInt32] = []
+    private var markRound: UInt32 = 0
     private var freeSlots: [Int32] = []
     private var index: PageIndex
     private var policy: any EvictionPolicy
@@ -44,6 +48,26 @@ struct ResidentPages: Sendable {
     func hash(_ address: PageAddress) -> UInt64 { index.hash(address) }
 
     mutating func touch(_ slot: Int32) { policy.touch(slot) }
+
+    func address(in slot: Int32) -> PageAddress { addresses[Int(slot)] }
+
+    /// Begins to tell slots apart that have been seen from those that have not.
+    mutating func beginMarking() {
+        if markRound == .max {
+            marks = marks.map { _ in 0 }
+            markRound = 0
+        }
+        markRound += 1
+        let new = addresses.count - marks.count
+        if new > 0 { marks += [UInt32](repeating: 0, count: new) }
+    }
+
+    /// - Returns: Whether it was not marked yet since `beginMarking`.
+    mutating func mark(_ slot: Int32) -> Bool {
+        if marks[Int(slot)] == markRound { return false }
+        marks[Int(slot)] = markRound
+        return true
+    }
 
     /// Keeps a page that is not here yet.
     mutating func insert(_ page: Bytes, at address: PageAddress) {
