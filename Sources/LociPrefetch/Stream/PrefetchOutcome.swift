@@ -1,0 +1,40 @@
+/// What became of a page that a predictor asked to have fetched.
+public enum PrefetchOutcome: Sendable, CaseIterable {
+    /// It was there when it was asked for.
+    case used
+    /// It was still on its way when it was asked for.
+    case late
+    /// It left memory without having been asked for, or could not be fetched.
+    case wasted
+    /// It was not fetched: it was there already, or there was no room or no time.
+    case dropped
+}
+
+/// Who can propose a page.
+public enum PrefetchCandidate: Int, CaseIterable, Sendable {
+    case stride, lastSuccessor, markov1, markov2
+
+    public var name: String {
+        switch self {
+        case .stride: "stride"
+        case .lastSuccessor: "last"
+        case .markov1: "markov1"
+        case .markov2: "markov2"
+        }
+    }
+}
+
+/// Several candidates.
+public struct PrefetchCandidates: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public init(_ candidate: PrefetchCandidate) { rawValue = 1 << UInt8(candidate.rawValue) }
+
+    public static let stride = PrefetchCandidates(.stride)
+    public static let lastSuccessor = PrefetchCandidates(.lastSuccessor)
+    public static let markov1 = PrefetchCandidates(.markov1)
+    public static let markov2 = PrefetchCandidates(.markov2)
+    public static let all: PrefetchCandidates = [.stride, .lastSuccessor, .markov1, .markov2]
+}

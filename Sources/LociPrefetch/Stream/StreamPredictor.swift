@@ -1,0 +1,371 @@
+import LociBase
+import LociModel
+
+/// Expects the next pages of a stream from those before: several candidates propose, an arbiter
+/// says how likely each page is, and a governor lets through what pays. For one class of streams
+/// (a client's reads of a field, say); one object of at most 300,000 bytes for each.
+///
+/// Invariants:
+/// - Memory is allocated when it is made, and after that only by splits of the arbiter's trees,
+///   which are bounded and rare; all tables are bounded, the oldest or least proven give way.
+/// - What was predicted depends on the calls and the seed alone.
+/// - A page is not predicted again while its last prediction is open.
+/// - A stream without pattern is not followed for long: after `sleepsAfter` accesses without a
+///   page worth fetching only samples of it are observed. One proposal in a sample that is worth
+///   fetching ends that, so that a run is noticed within two sample periods.
+///
+/// Arbiter: see `PrefetchArbiter`, which learns from every proposal whose fate becomes known.
+public struct StreamPredictor: Sendable {
+    static let lastSuccessorLog2 = 14
+    static let markovLog2 = 12
+    private static let shadowCapacity = 256
+    private static let issuedCapacity = 512
+    /// Accesses after which a fetched page that nobody told about may be predicted again.
+    private static let issuedLifetime: UInt32 = 4096
+
+    let tuning: Tuning
+    private var random: SeededRandom
+    private var stride = StrideDetector()
+    private var lastSuccessor: LastSuccessorTable
+    private var markov1: MarkovTable
+    private var markov2: MarkovTable
+    private var arbiter = PrefetchArbiter()
+    private var governor: PrefetchGovernor
+    private var book: ShadowBook
+    private var issuedPages: IssuedPages
+
+    private var context = StreamContext()
+    private var thirdStep: UInt64 = 0
+    private var run: StrideDetector.Run?
+    private var now: UInt32 = 0
+    private var lastWorthy: UInt32 = 0
+    /// While asleep: accesses until the sample or the pause ends.
+    private var sampleRemainder = 0
+    private var isSampling = true
+    private var isAsleep = false
+    private var proposals: [Ranked] = []
+    private var counts = PrefetchReport(candidates: [])
+
+    /// A proposal on its way to being issued.
+    struct Ranked: Sendable {
+        var page: UInt64
+        var supporters: UInt8
+        var payer: UInt8
+        var confidence: UInt8
+        var markConfidence: UInt64
+        var probability: Float
+    }
+
+    public init(tuning: Tuning = Tuning(), seed: UInt64 = 1) {
+        precondition(tuning.isValid, "a predictor's tuning is out of range")
+        self.tuning = tuning
+        random = SeededRandom(seed: seed)
+        lastSuccessor = LastSuccessorTable(entriesLog2: Self.lastSuccessorLog2)
+        markov1 = MarkovTable(order: 1, entriesLog2: Self.markovLog2)
+        markov2 = MarkovTable(order: 2, entriesLog2: Self.markovLog2)
+        governor = PrefetchGovernor(cost: Float(tuning.cost), mostDepth: tuning.mostDepth)
+        book = ShadowBook(capacity: Self.shadowCapacity)
+        issuedPages = IssuedPages(count: Self.issuedCapacity, lifetime: Self.issuedLifetime)
+        proposals.reserveCapacity(PrefetchCandidate.allCases.count)
+    }
+
+    public var memoryBytes: Int {
+        MemoryLayout<Self>.size + stride.memoryBytes + lastSuccessor.memoryBytes
+            + markov1.memoryBytes + markov2.memoryBytes + arbiter.memoryBytes + book.memoryBytes
+            + issuedPages.memoryBytes + proposals.capacity * MemoryLayout<Ranked>.stride
+            + governor.accounts.capacity * MemoryLayout<PrefetchGovernor.Account>.stride
+    }
+
+    /// A page was asked for. Appends the pages that are worth fetching now, best first, distinct,
+    /// at most `tuning.mostPerAccess`; none while silent.
+    ///
+    /// - Parameter wasResident: whether it was there, be it thanks to this predictor.
+    public mutating func observe(
+        _ page: UInt64, wasResident: Bool, into predictions: inout [UInt64]
+    ) {
+        counts.accesses += 1
+        if isAsleep, !isInSample() {
+            return settle(page, wasResident: wasResident)
+        }
+        guard context.length == 0 || page != context.page else { return }
+        settle(page, wasResident: wasResident)
+        learn(page)
+        propose()
+        issue(into: &predictions)
+        if tuning.isGoverned, !isAsleep, now &- lastWorthy > UInt32(tuning.sleepsAfter) {
+            isAsleep = true
+            isSampling = false
+            sampleRemainder = pause()
+        }
+    }
+
+    /// What became of a page that was fetched because of this predictor. `used` and `late` come
+    /// after the page's `observe`; without them a page that is observed counts as used.
+    public mutating func note(_ outcome: PrefetchOutcome, of page: UInt64) {
+        switch outcome {
+        case .used:
+            settleIssued(page)
+            if issuedPages.remove(page) == nil { counts.tally.used += 1 }
+        case .late:
+            settleIssued(page)
+            counts.tally.late += 1
+            guard let entry = issuedPages.remove(page) else { return }
+            counts.tally.used -= 1
+            governor.wasLate(Int(entry.payer))
+        case .wasted:
+            counts.tally.wasted += 1
+            if let entry = issuedPages.remove(page) { governor.wasWasted(Int(entry.payer)) }
+        case .dropped:
+            counts.tally.dropped += 1
+            guard let entry = issuedPages.remove(page), entry.state == .open else { return }
+            counts.tally.issued -= 1
+            governor.refund(Int(entry.payer))
+            _ = book.take(page)
+        }
+    }
+
+    public var report: PrefetchReport {
+        var report = counts
+        let issued = max(1, governor.accounts.reduce(0) { $0 + $1.issued })
+        report.candidates = PrefetchCandidate.allCases.map { candidate in
+            let account = governor.accounts[candidate.rawValue]
+            var line = PrefetchReport.Candidate(candidate: candidate)
+            line.issued = account.issued
+            line.right = account.right
+            line.wasted = account.wasted
+            line.shareOfBudget = Double(account.issued) / Double(issued)
+            line.scored = account.scored
+            line.scoredRight = account.scoredRight
+            line.isSilent = governor.isSilent(candidate.rawValue)
+            line.depth = Double(account.depth)
+            return line
+        }
+        report.isAsleep = isAsleep
+        report.residentShare = Double(governor.residentShare)
+        return report
+    }
+
+    // MARK: - Sleep
+
+    private mutating func pause() -> Int {
+        let mean = tuning.samplePeriod - tuning.sampleLength
+        return mean / 2 + random.below(mean + 1)
+    }
+
+    /// Moves on through pause and sample. Samples begin at random distances, so that no loop
+    /// hides between them.
+    private mutating func isInSample() -> Bool {
+        sampleRemainder -= 1
+        if sampleRemainder <= 0 {
+            isSampling.toggle()
+            sampleRemainder = isSampling ? tuning.sampleLength : pause()
+            if isSampling { context = StreamContext() }
+        }
+        return isSampling
+    }
+
+    // MARK: - What came of former proposals
+
+    /// Judges the proposals of a page that was asked for, and those whose time is up.
+    private mutating func settle(_ page: UInt64, wasResident: Bool) {
+        now &+= 1
+        let isOurs = settleIssued(page)
+        if !isOurs, !wasResident { counts.misses += 1 }
+        if let proposal = book.take(page), isOurs || !wasResident {
+            judge(proposal, isRight: true)
+        }
+        while let expired = book.takeExpired(now: now, age: UInt32(tuning.window)) {
+            // Pages that are resident are fetched by nobody; of one that was not issued nobody
+            // said whether it is. As many of these are left out as of the issued ones.
+            if !issuedPages.isOpen(expired.page, now: now),
+                governor.residentShare > 0, Float(random.unit()) < governor.residentShare
+            {
+                continue
+            }
+            judge(expired, isRight: false)
+        }
+    }
+
+    /// Whether a page was issued and has not been asked for since.
+    @discardableResult
+    private mutating func settleIssued(_ page: UInt64) -> Bool {
+        guard let payer = issuedPages.use(page) else { return false }
+        counts.tally.used += 1
+        governor.earn(Int(payer))
+        return true
+    }
+
+    private mutating func judge(_ proposal: Proposal, isRight: Bool) {
+        arbiter.learn(proposal.evidence, bucket: proposal.bucket, isRight: isRight)
+        governor.score(proposal.supporters, isRight: isRight)
+    }
+
+    // MARK: - Candidates
+
+    private mutating func learn(_ page: UInt64) {
+        if context.length > 0 { lastSuccessor.learn(context.page, isFollowedBy: page) }
+        markov1.learn(context, isFollowedBy: page)
+        markov2.learn(context, isFollowedBy: page)
+        run = stride.observe(page)
+        thirdStep = context.stepBefore
+        context.advance(to: page)
+    }
+
+    /// Collects the distinct pages that candidates expect next, in `proposals`.
+    private mutating func propose() {
+        proposals.removeAll(keepingCapacity: true)
+        if let run, run.isConfirmed {
+            add(
+                .stride, SuccessorGuess(
+                    page: context.page &+ run.step, confidence: UInt8(min(run.length - 2, 3))))
+        }
+        add(.markov2, markov2.successor(of: context))
+        add(.markov1, markov1.successor(of: context))
+        add(.lastSuccessor, lastSuccessor.successor(of: context.page))
+    }
+
+    private mutating func add(_ candidate: PrefetchCandidate, _ guess: SuccessorGuess?) {
+        guard let guess, guess.page != context.page,
+            tuning.candidates.contains(PrefetchCandidates(candidate))
+        else { return }
+        let bit = PrefetchCandidates(candidate).rawValue
+        let shift = UInt64(8 * candidate.rawValue)
+        // 4 stands for a candidate that does not propose the page.
+        let mark = (UInt64(guess.confidence) ^ 4) << shift
+        for index in proposals.indices where proposals[index].page == guess.page {
+            proposals[index].supporters |= bit
+            proposals[index].markConfidence ^= mark
+            if guess.confidence > proposals[index].confidence {
+                proposals[index].confidence = guess.confidence
+                proposals[index].payer = UInt8(candidate.rawValue)
+            }
+            return
+        }
+        proposals.append(
+            Ranked(
+                page: guess.page, supporters: bit, payer: UInt8(candidate.rawValue),
+                confidence: guess.confidence, markConfidence: 0x0404_0404 ^ mark, probability: 0))
+    }
+
+    private func evidence(_ proposal: Ranked) -> Evidence {
+        var nominal = UInt64(proposal.supporters) | proposal.markConfidence << 8
+        nominal |= Self.kind(context.step) << 40
+        nominal |= Self.kind(context.stepBefore) << 48
+        nominal |= Self.kind(thirdStep) << 56
+        let step = proposal.page &- context.page
+        return Evidence(
+            nominal: nominal, distance: Float(64 - min(step, 0 &- step).leadingZeroBitCount),
+            recentRight: governor.accounts[Int(proposal.payer)].recentRight)
+    }
+
+    /// Steps by kind: none or one on, one back, and by their number of bits.
+    private static func kind(_ step: UInt64) -> UInt64 {
+        let size = 64 - min(step, 0 &- step).leadingZeroBitCount
+        switch size {
+        case 0, 1: return step == UInt64.max ? 1 : 0
+        case ...3: return 2
+        case ...6: return 3
+        case ...10: return 4
+        case ...16: return 5
+        case ...24: return 6
+        default: return 7
+        }
+    }
+
+    // MARK: - Issuing
+
+    /// Judges, books and issues the proposals, best first, and what lies behind the best.
+    private mutating func issue(into predictions: inout [UInt64]) {
+        for index in proposals.indices {
+            let proposal = proposals[index]
+            let evidence = evidence(proposal)
+            let bucket = PrefetchArbiter.bucket(
+                payer: Int(proposal.payer), confidence: Int(proposal.confidence),
+                supporters: proposal.supporters.nonzeroBitCount)
+            proposals[index].probability = arbiter.probability(evidence, bucket: bucket)
+            if !book.contains(proposal.page) {
+                book.insert(
+                    Proposal(
+                        page: proposal.page, evidence: evidence, time: now, bucket: bucket,
+                        payer: proposal.payer, supporters: proposal.supporters))
+            }
+        }
+        proposals.sort { $0.probability > $1.probability }
+        var room = tuning.mostPerAccess
+        for index in proposals.indices where room > 0 {
+            let proposal = proposals[index]
+            guard isWorthy(proposal.probability) else { break }
+            lastWorthy = now
+            isAsleep = false
+            room -= issue(proposal.page, payer: Int(proposal.payer), into: &predictions)
+        }
+        if room > 0, let best = proposals.first { follow(best, room: room, into: &predictions) }
+    }
+
+    private func isWorthy(_ probability: Float) -> Bool {
+        !tuning.isGoverned || probability >= Float(tuning.cost)
+    }
+
+    /// How many pages this issued: 0 or 1.
+    private mutating func issue(
+        _ page: UInt64, payer: Int, into predictions: inout [UInt64]
+    ) -> Int {
+        guard !issuedPages.isOpen(page, now: now) || !tuning.isGoverned,
+            !tuning.isGoverned || governor.pay(payer, now: now)
+        else { return 0 }
+        predictions.append(page)
+        issuedPages.insert(page, payer: UInt8(payer), now: now)
+        counts.tally.issued += 1
+        return 1
+    }
+
+    /// Goes on from the best proposal as if it had come, as far as the candidate's depth and
+    /// the product of probabilities allow (as signature path prefetching does: Kim et al., "Path
+    /// confidence based lookahead prefetching", MICRO 2016).
+    private mutating func follow(
+        _ best: Ranked, room: Int, into predictions: inout [UInt64]
+    ) {
+        let payer = Int(best.payer)
+        var depth = tuning.isGoverned ? governor.depth(of: payer) : tuning.mostPerAccess
+        var room = room
+        var probability = best.probability
+        var ahead = context
+        ahead.advance(to: best.page)
+        let isRun = payer == PrefetchCandidate.stride.rawValue
+        while depth > 1, room > 0 {
+            depth -= 1
+            guard let (page, likely) = isRun ? goOn(best) : successor(of: ahead) else { return }
+            probability *= isRun ? best.probability : likely
+            guard isWorthy(probability), page != context.page else { return }
+            ahead.advance(to: page)
+            if !predictions.contains(page) {
+                room -= issue(page, payer: payer, into: &predictions)
+            }
+        }
+
+        func goOn(_ best: Ranked) -> (UInt64, Float)? {
+            guard let run else { return nil }
+            return (ahead.page &+ run.step, best.probability)
+        }
+    }
+
+    /// What the tables expect after a page that has not come yet, by their record.
+    private func successor(of ahead: StreamContext) -> (UInt64, Float)? {
+        var best: (UInt64, Float)?
+        func consider(_ candidate: PrefetchCandidate, _ guess: SuccessorGuess?) {
+            guard let guess, tuning.candidates.contains(PrefetchCandidates(candidate)) else {
+                return
+            }
+            let probability = arbiter.recordedProbability(
+                PrefetchArbiter.bucket(
+                    payer: candidate.rawValue, confidence: Int(guess.confidence), supporters: 1))
+            if probability > best?.1 ?? 0 { best = (guess.page, probability) }
+        }
+        consider(.markov2, markov2.successor(of: ahead))
+        consider(.markov1, markov1.successor(of: ahead))
+        consider(.lastSuccessor, lastSuccessor.successor(of: ahead.page))
+        return best
+    }
+}
+
+extension StreamPredictor { public var leaves: Int { arbiter.leafCount } }
