@@ -87,6 +87,12 @@ public struct FieldDefinition: Hashable, Sendable {
                 + "its identity; use that if this field is the right one.")
     }
 
+    /// Pages of the whole field.
+    public var pageCount: UInt64 {
+        let cellsPerPage = UInt64(pageBytes / cellBytes)
+        return (cellCount - 1) / cellsPerPage + 1
+    }
+
     private static func pageBytes(requested: Int, cellBytes: Int) throws(LociError) -> Int {
         if requested == 0 {
             var size = Layout.defaultPageBytes

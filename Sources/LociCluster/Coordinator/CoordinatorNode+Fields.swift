@@ -25,13 +25,16 @@ extension CoordinatorNode {
         let body = Body.shardRead(
             ShardRead(
                 space: field.space, maxTier: read.maxTier, identity: read.identity,
-                withTiers: read.withTiers))
+                withTiers: read.withTiers, session: client.peer))
         for (part, shard) in plan.shards.enumerated() {
             ask(
                 shard, body, bulk: [Bytes(values: plan.cells[part])], part: part, for: &operation,
                 into: &directives)
         }
         resume(operation, into: &directives)
+        hint(
+            after: cells, isRange: !read.isScattered, indexed, session: client.peer,
+            into: &directives)
     }
 
     /// - Throws: NOT_FOUND; FAILED_PRECONDITION if another field is meant.

@@ -88,6 +88,9 @@ public struct CoordinatorNode: Sendable {
     var heldBytes = 0
     var heldLearning: [(SpaceID, LocationLearning.Outcome)] = []
 
+    /// Nil if it gives none.
+    var hints: CrossShardHints?
+
     var now = Instant.zero
     private var eventStarted = Instant.zero
 
@@ -107,9 +110,10 @@ public struct CoordinatorNode: Sendable {
     ///     never used before.
     ///   - endpoints: Of the shards, to be shown.
     ///   - rarity: Saved state of the encoders of text collections.
+    ///   - givesHints: Whether to learn from reads what will be read next.
     public init(
         metadata: ClusterMetadata, endpoints: [String], rarity: [SpaceID: Bytes] = [:],
-        tuning: SearchTuning = SearchTuning(),
+        tuning: SearchTuning = SearchTuning(), givesHints: Bool = true,
         stopwatch: @escaping @Sendable () -> Instant
     ) {
         precondition(endpoints.count == metadata.map.shards)
@@ -118,6 +122,9 @@ public struct CoordinatorNode: Sendable {
         self.tuning = tuning
         self.stopwatch = stopwatch
         savedRarity = rarity
+        hints =
+            givesHints
+            ? CrossShardHints(shards: endpoints.count, seed: mix64(metadata.clusterID)) : nil
         sessions = endpoints.map { _ in ShardSession() }
         nextSequence = metadata.incarnation << 40
         nextRequest = metadata.incarnation << 40

@@ -182,6 +182,7 @@ extension CoordinatorNode {
     ) {
         sessions[Int(shard)].catalogVersion = pong.catalogVersion
         sessions[Int(shard)].vitals = pong.vitals
+        hints?.note(pong.vitals, of: shard)
         var reader = ByteReader(bulk)
         while let space = try? reader.read(SpaceID.self),
             let partition = try? reader.read(PartitionIndex.self),

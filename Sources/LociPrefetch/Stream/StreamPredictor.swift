@@ -34,6 +34,7 @@ public struct StreamPredictor: Sendable {
     private var book: ShadowBook
     private var issuedPages: IssuedPages
 
+    private var sessions = StreamSessions()
     private var context = StreamContext()
     private var thirdStep: UInt64 = 0
     private var run: StrideDetector.Run?
@@ -72,17 +73,22 @@ public struct StreamPredictor: Sendable {
     public var memoryBytes: Int {
         MemoryLayout<Self>.size + stride.memoryBytes + lastSuccessor.memoryBytes
             + markov1.memoryBytes + markov2.memoryBytes + arbiter.memoryBytes + book.memoryBytes
-            + issuedPages.memoryBytes + proposals.capacity * MemoryLayout<Ranked>.stride
+            + issuedPages.memoryBytes + sessions.memoryBytes + proposals.capacity
+            * MemoryLayout<Ranked>.stride
             + governor.accounts.capacity * MemoryLayout<PrefetchGovernor.Account>.stride
     }
 
     /// A page was asked for. Appends the pages that are worth fetching now, best first, distinct,
     /// at most `tuning.mostPerAccess`; none while silent.
     ///
-    /// - Parameter wasResident: whether it was there, be it thanks to this predictor.
+    /// - Parameters:
+    ///   - session: who reads: what one session reads next follows from what it read before.
+    ///   - wasResident: whether it was there, be it thanks to this predictor.
     public mutating func observe(
-        _ page: UInt64, wasResident: Bool, into predictions: inout [UInt64]
+        _ page: UInt64, session: UInt64 = 0, wasResident: Bool,
+        into predictions: inout [UInt64]
     ) {
+        enter(session)
         counts.accesses += 1
         if isAsleep, !isInSample() {
             return settle(page, wasResident: wasResident)
@@ -145,6 +151,16 @@ public struct StreamPredictor: Sendable {
         return report
     }
 
+    // MARK: - Sessions
+
+    private mutating func enter(_ session: UInt64) {
+        guard session != sessions.current else { return }
+        let standing = sessions.enter(
+            session, leaving: .init(context: context, thirdStep: thirdStep))
+        context = standing.context
+        thirdStep = standing.thirdStep
+    }
+
     // MARK: - Sleep
 
     private mutating func pause() -> Int {
@@ -159,7 +175,10 @@ public struct StreamPredictor: Sendable {
         if sampleRemainder <= 0 {
             isSampling.toggle()
             sampleRemainder = isSampling ? tuning.sampleLength : pause()
-            if isSampling { context = StreamContext() }
+            if isSampling {
+                context = StreamContext()
+                sessions.forgetAll()
+            }
         }
         return isSampling
     }
@@ -216,7 +235,8 @@ public struct StreamPredictor: Sendable {
         proposals.removeAll(keepingCapacity: true)
         if let run, run.isConfirmed {
             add(
-                .stride, SuccessorGuess(
+                .stride,
+                SuccessorGuess(
                     page: context.page &+ run.step, confidence: UInt8(min(run.length - 2, 3))))
         }
         add(.markov2, markov2.successor(of: context))

@@ -1,0 +1,124 @@
+import LociBase
+import LociModel
+import LociPlacement
+import LociPrefetch
+import LociWire
+
+/// What the coordinator learns from reads that it routes: which pages follow each other across
+/// shards, which no shard can see alone. It hints them to the shard that will be needed. A hint
+/// that is lost, late or wrong changes no answer.
+struct CrossShardHints: Sendable {
+    /// After which a hint is not worth a page-in any more.
+    static let timeToLiveMicroseconds: UInt64 = 2_000_000
+    /// Pages of a range that one read lets expect.
+    static let mostOfRange: UInt64 = 256
+    /// A shard that lacks fewer of its pages than this gains nothing by hints.
+    static let leastMissShare = 0.005
+
+    var streams: FieldStreams
+    /// Of each shard: pages requested and found, as it reported last, and whether hints to it are
+    /// worth their message.
+    private var reported: [(requested: UInt64, hit: UInt64, isWorth: Bool)]
+    private var predictions: [UInt64] = []
+
+    init(shards: Int, seed: UInt64) {
+        streams = FieldStreams(seed: seed)
+        reported = Array(repeating: (0, 0, true), count: shards)
+    }
+
+    /// A shard has said how it does.
+    mutating func note(_ vitals: ShardVitals, of shard: ShardIndex) {
+        let last = reported[Int(shard)]
+        // A restart begins at 0.
+        guard vitals.pagesRequested >= last.requested, vitals.pagesHit >= last.hit else {
+            reported[Int(shard)] = (vitals.pagesRequested, vitals.pagesHit, true)
+            return
+        }
+        let requested = vitals.pagesRequested - last.requested
+        guard requested >= 100 else { return }
+        let hit = min(vitals.pagesHit - last.hit, requested)
+        let missShare = Double(requested - hit) / Double(requested)
+        reported[Int(shard)] = (
+            vitals.pagesRequested, vitals.pagesHit, missShare >= Self.leastMissShare
+        )
+    }
+
+    /// Pages that are expected after a read of these cells, by the shard that they live on.
+    mutating func expect(
+        after cells: [CellIndex], isRange: Bool, _ field: IndexedField, session: UInt64,
+        _ map: PartitionMap
+    ) -> [ShardIndex: [PageHint]] {
+        let geometry = field.geometry
+        if isRange, let first = cells.first, let last = cells.last {
+            let pages = geometry.page(of: first)..<(geometry.page(of: last) + 1)
+            if pages.count > FieldStreams.mostPages {
+                return expect(afterRange: pages, field, map)
+            }
+        }
+        guard let pages = fewPages(of: cells, geometry) else { return [:] }
+        var hints: [ShardIndex: [PageHint]] = [:]
+        for page in pages {
+            let home = map.shard(of: geometry.address(ofPage: page).partition)
+            predictions.removeAll(keepingCapacity: true)
+            streams.observe(
+                page: page, of: field.definition.space, session: session, wasResident: false,
+                into: &predictions)
+            // What stays on the shard, the shard sees itself.
+            for next in predictions { add(next, besides: home, field, map, &hints) }
+        }
+        return hints
+    }
+
+    private mutating func expect(
+        afterRange pages: Range<UInt64>, _ field: IndexedField, _ map: PartitionMap
+    ) -> [ShardIndex: [PageHint]] {
+        var hints: [ShardIndex: [PageHint]] = [:]
+        guard let next = streams.observe(pages: pages, of: field.definition.space) else {
+            return hints
+        }
+        for page in next.prefix(Int(Self.mostOfRange)) {
+            add(page, besides: nil, field, map, &hints)
+        }
+        return hints
+    }
+
+    private func add(
+        _ page: UInt64, besides home: ShardIndex?, _ field: IndexedField, _ map: PartitionMap,
+        _ hints: inout [ShardIndex: [PageHint]]
+    ) {
+        guard page < field.definition.pageCount else { return }
+        let shard = map.shard(of: field.geometry.address(ofPage: page).partition)
+        guard shard != home, reported[Int(shard)].isWorth else { return }
+        hints[shard, default: []].append(
+            PageHint(space: field.definition.space, page: page, weight: 128))
+    }
+
+    /// The different pages of cells, in their order; nil if they are many.
+    private func fewPages(of cells: [CellIndex], _ geometry: FieldGeometry) -> [UInt64]? {
+        var pages: [UInt64] = []
+        for cell in cells {
+            let page = geometry.page(of: cell)
+            if pages.contains(page) { continue }
+            if pages.count == FieldStreams.mostPages { return nil }
+            pages.append(page)
+        }
+        return pages
+    }
+}
+
+extension CoordinatorNode {
+    /// Learns from a read that has been sent on its way, and hints what it lets expect.
+    mutating func hint(
+        after cells: [CellIndex], isRange: Bool, _ field: IndexedField, session: UInt64,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        guard hints != nil else { return }
+        let expected = hints!.expect(
+            after: cells, isRange: isRange, field, session: session, metadata.map)
+        for shard in expected.keys.sorted() where sessions[Int(shard)].isUp {
+            post(
+                .hint(Hint(timeToLiveMicroseconds: CrossShardHints.timeToLiveMicroseconds)),
+                bulk: [PageHint.encoded(expected[shard]!)], to: shard, into: &directives)
+        }
+    }
+}
