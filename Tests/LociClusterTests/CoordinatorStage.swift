@@ -35,12 +35,13 @@ struct CoordinatorStage {
 
     /// A client's request.
     mutating func ask(
-        _ body: Body, bulk: [Bytes] = [], deadlineMilliseconds: UInt64 = 5000
+        _ body: Body, bulk: [Bytes] = [], deadlineMilliseconds: UInt64 = 5000,
+        client: UInt64 = 1
     ) -> [CoordinatorDirective] {
         nextRequest += 1
         let header = Header(
             requestID: nextRequest, deadlineMicroseconds: deadlineMilliseconds * 1000)
-        return handle(.client(1, Message(header, body, bulk: bulk)))
+        return handle(.client(client, Message(header, body, bulk: bulk)))
     }
 
     func answer(_ request: UInt64, _ body: Body, bulk: [Bytes] = []) -> Message {

@@ -29,6 +29,10 @@ import Testing
                     #expect(place.offset + field.cellBytes <= field.pageBytes)
                     #expect(place.address.partition < partitions)
                     #expect(place.address.partition == geometry.partition(of: cell))
+                    let page = geometry.page(of: cell)
+                    #expect(page < field.pageCount)
+                    #expect(geometry.address(ofPage: page) == place.address)
+                    #expect(geometry.page(at: place.address) == page)
                 }
                 #expect(places.count == Int(field.cellCount), "\(shape) over \(partitions)")
             }

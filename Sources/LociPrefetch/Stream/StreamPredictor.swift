@@ -85,7 +85,7 @@ public struct StreamPredictor: Sendable {
     ///   - session: who reads: what one session reads next follows from what it read before.
     ///   - wasResident: whether it was there, be it thanks to this predictor.
     public mutating func observe(
-        _ page: UInt64, session: UInt64 = 0, wasResident: Bool,
+        _ page: UInt64, session: UInt64, wasResident: Bool,
         into predictions: inout [UInt64]
     ) {
         enter(session)

@@ -37,3 +37,12 @@ struct StreamSessions: Sendable {
         Int(truncatingIfNeeded: mix64(session) >> 32) & (Self.count - 1)
     }
 }
+
+extension StreamPredictor {
+    /// `observe` where there is one session only.
+    public mutating func observe(
+        _ page: UInt64, wasResident: Bool, into predictions: inout [UInt64]
+    ) {
+        observe(page, session: 0, wasResident: wasResident, into: &predictions)
+    }
+}
