@@ -5,8 +5,9 @@ import LociSimulation
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "loci-simulate",
-        abstract: "Lives through small clusters in virtual time, each from a seed, and checks them."
-    )
+        abstract:
+            "Lives through small clusters in virtual time, each from a seed, and checks them.",
+        subcommands: [GossipCommand.self])
 
     @Option(help: "The first seed.")
     var first: UInt64 = 1
