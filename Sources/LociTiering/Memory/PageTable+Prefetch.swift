@@ -87,21 +87,29 @@ extension PageTable {
         return .ordered
     }
 
-    /// A page-in that was ordered early was not begun in time. Returns what has to be ordered again
-    /// because somebody waits for it by now.
-    public mutating func dropped(
-        _ address: PageAddress
-    ) -> (need: PageNeed, slowest: Tier)? {
-        guard let load = loads[address] else { return nil }
+    /// What is to be done about a page-in that was not begun in time.
+    public enum Missed: Sendable {
+        /// Somebody waits for it by now: it has to be ordered again.
+        case needed(PageNeed, slowest: Tier)
+        /// Nobody does. This had it ordered.
+        case unneeded(PrefetchSource)
+        /// It was not under way.
+        case unknown
+    }
+
+    /// A page-in that was ordered early was not begun in time.
+    public mutating func missed(_ address: PageAddress) -> Missed {
+        guard let load = loads[address] else { return .unknown }
         guard let source = load.early else {
-            return (PageNeed(address: address, pageBytes: load.pageBytes), load.slowest)
+            return .needed(
+                PageNeed(address: address, pageBytes: load.pageBytes), slowest: load.slowest)
         }
         let frameBytes = PageArena.frameBytes(for: load.pageBytes)
         loads[address] = nil
         reservedBytes -= frameBytes
         early.end(source, frameBytes)
         noteRelease()
-        return nil
+        return .unneeded(source)
     }
 
     /// A page was not fetched though it was wanted early.
