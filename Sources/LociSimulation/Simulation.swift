@@ -4,6 +4,7 @@ import LociModel
 import LociPlacement
 import LociSearch
 import LociStorage
+import LociTiering
 import LociWire
 
 /// What can be said of a run.
@@ -25,6 +26,10 @@ public struct SimulationReport: Equatable, Sendable {
     public var unknown = 0
     public var reads = 0
     public var degraded = 0
+    /// Announcements, releases and questions about them that were answered, and pages that were
+    /// fetched because of them by shards that have not crashed since.
+    public var advised = 0
+    public var pagesPrefetched = 0
     /// Hard locations at the end, and the generation that was reached.
     public var locations = 0
     public var generation: UInt32 = 0
@@ -149,6 +154,8 @@ public final class Simulation {
         report.unknown = workload.unknown
         report.reads = workload.reads
         report.degraded = workload.degraded
+        report.advised = workload.advised
+        report.pagesPrefetched = shards.reduce(0) { $0 + Int($1.node?.tally(.told).issued ?? 0) }
         report.violation = report.violation ?? workload.violation
     }
 

@@ -76,9 +76,9 @@ extension ShardNode {
             }
         }
         addStorage(to: &vitals)
-        vitals.told = pages.tally(.told)
-        vitals.hinted = pages.tally(.hinted)
-        vitals.guessed = pages.tally(.guessed)
+        vitals.told = tally(.told)
+        vitals.hinted = tally(.hinted)
+        vitals.guessed = tally(.guessed)
         answer(
             asker, .pong(Pong(catalogVersion: catalogVersion, vitals: vitals)),
             bulk: [news.finished], into: &directives)

@@ -259,7 +259,8 @@ public struct ShardNode: Sendable {
     private func staleness(of header: Header) -> LociError? {
         if [0, settings.incarnation].contains(header.receiverIncarnation) { return nil }
         return LociError(
-            .failedPrecondition, "Shard \(settings.shard) was started anew since it was found here.",
+            .failedPrecondition,
+            "Shard \(settings.shard) was started anew since it was found here.",
             advice: "Ask the coordinator again where the shards are.")
     }
 

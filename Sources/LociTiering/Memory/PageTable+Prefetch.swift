@@ -58,6 +58,11 @@ extension PageTable {
     public func isInDram(_ address: PageAddress) -> Bool { dram.slot(of: address) != nil }
     public func isLoading(_ address: PageAddress) -> Bool { loads[address] != nil }
 
+    /// Who had a page-in ordered that is under way and that nobody waits for.
+    public func loadingSource(_ address: PageAddress) -> PrefetchSource? {
+        loads[address]?.early
+    }
+
     /// Asks for a page that nobody waits for yet. Ordered ones come to `arrived` like others, and
     /// are kept then; a request that wants one meanwhile waits for it and finds it in the round's
     /// `hastened`.
@@ -68,8 +73,10 @@ extension PageTable {
         if isLoading(need.address) { return .loading }
         guard firstWaiting == nil else { return .noRoom }
         guard isShareLeft(for: need.frameBytes, source) else { return .overShare }
-        guard makeRoom(need.frameBytes, isEarly: true) else { return .noRoom }
-        // Looked for after room was made: that may have pushed it out.
+        // Held while room is made, so that it stays in far memory if it is there.
+        let pin = far?.slot(of: need.address).map { far!.bytes(in: $0) }
+        let isRoom = withExtendedLifetime(pin) { makeRoom(need.frameBytes, isEarly: true) }
+        guard isRoom else { return .noRoom }
         if let slot = far?.slot(of: need.address) {
             let bytes = dram.arena.copy(far!.bytes(in: slot))
             far!.remove(need.address)

@@ -142,6 +142,9 @@ extension ShardNode {
 
     private static let mostVerdicts = 4096
 
+    /// What became of pages that were fetched early, since the shard started.
+    public func tally(_ source: PrefetchSource) -> PrefetchTally { pages.tally(source) }
+
     // MARK: Events
 
     /// When the node wants to be told `woken`, unless another event comes first.
