@@ -139,8 +139,8 @@ let package = Package(
         tests(
             "LociRuntimeTests",
             [
-                "LociBase", "LociModel", "LociStorage", "LociTiering", "LociRuntime",
-                "LociTransport",
+                "LociBase", "LociModel", "LociStorage", "LociTiering", "LociSearch",
+                "LociRuntime", "LociTransport",
             ]),
     ],
     swiftLanguageModes: [.v6],

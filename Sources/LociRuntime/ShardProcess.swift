@@ -146,11 +146,11 @@ final class ShardDriver {
         poller.add(router)
         poller.add(mailbox.wakeUp)
         while !stop.isSet, fatal == nil {
-            _ = try poller.wait(
-                timeoutMilliseconds: node.isWaitingForRoom ? Self.releaseMilliseconds : 1000)
+            _ = try poller.wait(timeoutMilliseconds: patience)
             for event in mailbox.takeAll() where fatal == nil { handle(event) }
             try receive()
             if node.isWaitingForRoom { handle(.released) }
+            if let wake = node.nextWake, wake <= Clock.now() { handle(.woken) }
             if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
                 reportedAt = Clock.now()
                 upkeep.report()
@@ -164,6 +164,13 @@ final class ShardDriver {
         if fatal == nil { saveAll() }
         if let fatal { throw fatal }
         logger.notice("stopped", metadata: ["rejected-messages": "\(rejected)"])
+    }
+
+    /// How long to sleep at most, in milliseconds.
+    private var patience: Int {
+        let longest = node.isWaitingForRoom ? Self.releaseMilliseconds : 1000
+        guard let wake = node.nextWake else { return longest }
+        return min(longest, Int((wake.microseconds(since: Clock.now()) + 999) / 1000))
     }
 
     /// Says once when extents cannot move, and once when they can again.
@@ -227,6 +234,7 @@ final class ShardDriver {
         switch directive {
         case .send(let peer, let message): send(message, to: PeerID(value: peer))
         case .load(let requests): pool.load(requests)
+        case .hasten(let addresses): pool.hasten(addresses)
         case .write(let write): pool.write(write)
         case .commit(let partition, let records): pool.commit(partition, records)
         case .checkpoint(let partition, let lsn, let state):

@@ -54,7 +54,18 @@ final class StoragePool: Sendable {
         var parts = [[PageRequest]](repeating: [], count: pageQueues.count)
         for request in requests { parts[queue(of: request.address)].append(request) }
         for (queue, part) in zip(pageQueues, parts) where !part.isEmpty {
-            queue.give(.load(part), carryingOutBy: carryOut)
+            if part[0].isBackground {
+                queue.giveBackground(part, carryingOutBy: carryOut)
+            } else {
+                queue.give(.load(part), carryingOutBy: carryOut)
+            }
+        }
+    }
+
+    /// Somebody waits for these page-ins, which were given as background.
+    func hasten(_ addresses: [PageAddress]) {
+        for address in addresses {
+            pageQueues[queue(of: address)].hasten(address, carryingOutBy: carryOut)
         }
     }
 
@@ -66,7 +77,8 @@ final class StoragePool: Sendable {
 
     private func carryOut(_ work: PageQueue.Work) {
         switch work {
-        case .load(let requests):
+        case .load(let given):
+            let requests = inTime(given)
             let answers = store.readPages(requests, into: memory)
             for (request, answer) in zip(requests, answers) {
                 mailbox.post(.pageArrived(request.address, answer.arrival))
@@ -82,6 +94,17 @@ final class StoragePool: Sendable {
                 mailbox.post(.writeFailed(write.address, error))
             }
             if store.writeBufferBytes > store.writeBufferLimit / 2 { planFlush() }
+        }
+    }
+
+    /// Tells of those that are too late, and returns the others.
+    private func inTime(_ requests: [PageRequest]) -> [PageRequest] {
+        guard requests.contains(where: { $0.notAfter != nil }) else { return requests }
+        let now = Clock.now()
+        return requests.filter { request in
+            guard let notAfter = request.notAfter, notAfter < now else { return true }
+            mailbox.post(.pageArrived(request.address, .success(.dropped)))
+            return false
         }
     }
 
@@ -154,8 +177,9 @@ final class StoragePool: Sendable {
     /// Tells the node.
     func post(_ event: ShardEvent) { mailbox.post(event) }
 
-    /// Waits for everything given so far.
+    /// Waits for everything given so far, but for page-ins that nobody waits for.
     func drain() {
+        for queue in pageQueues { queue.dropBackground() }
         for queue in pageQueues.map(\.thread) + logQueues + [checkpointQueue] { queue.sync {} }
     }
 }

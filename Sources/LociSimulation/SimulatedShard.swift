@@ -32,6 +32,7 @@ struct SimulatedMemory {
 /// - Work on one page, and on one partition's log, is done in the order in which it was given: each
 ///   lane is a queue in virtual time.
 /// - `life` grows with every crash; what an earlier life had under way is gone.
+/// - Background page-ins are done some time after their turn, whatever comes meanwhile, but once.
 final class SimulatedShard {
     let index: ShardIndex
     let disk = MemoryFileSystem()
@@ -40,6 +41,10 @@ final class SimulatedShard {
     private(set) var store: SliceStore?
     /// Whether the node will be told that pages have been released.
     var isReleasing = false
+    /// When the node will be told that it is woken; nil if it will not.
+    var wake: Instant?
+    /// Page-ins for which nobody waits and which have not been done.
+    private var background: [PageAddress: PageRequest] = [:]
     private var laneFree: [Instant] = Array(repeating: .zero, count: SimulatedShard.lanes)
 
     private static let lanes = 6
@@ -84,6 +89,8 @@ final class SimulatedShard {
                 checkpointLogBytes: 48 << 10),
             recovered: recovered, stopwatch: stopwatch)
         laneFree = Array(repeating: now, count: Self.lanes)
+        background = [:]
+        wake = nil
     }
 
     /// Ends the process at once; of what was not synced, some survives and some does not.
@@ -107,6 +114,11 @@ final class SimulatedShard {
         let lane: Int
         var cost = UInt64.random(in: 20...120, using: &random)
         switch directive {
+        case .load(let requests) where requests[0].isBackground:
+            // Others go on meanwhile.
+            for request in requests { background[request.address] = request }
+            let turn = max(laneFree[Self.lane(of: requests[0].address)], now)
+            return turn.advanced(microseconds: UInt64.random(in: 20...20_000, using: &random))
         case .load(let requests): lane = Self.lane(of: requests[0].address)
         case .write(let write): lane = Self.lane(of: write.address)
         case .commit(let partition, _):
@@ -127,16 +139,27 @@ final class SimulatedShard {
     }
 
     /// The parts of a directive that go to different lanes.
-    static func parts(of directive: ShardDirective) -> [ShardDirective] {
-        guard case .load(let requests) = directive else { return [directive] }
-        let lanes = Dictionary(grouping: requests) { lane(of: $0.address) }
+    func parts(of directive: ShardDirective) -> [ShardDirective] {
+        let requests: [PageRequest]
+        switch directive {
+        case .load(let given): requests = given
+        case .hasten(let addresses):
+            requests = addresses.compactMap { background.removeValue(forKey: $0)?.hastened }
+        default: return [directive]
+        }
+        let lanes = Dictionary(grouping: requests) { Self.lane(of: $0.address) }
         return lanes.keys.sorted().map { .load(lanes[$0]!) }
     }
 
     /// Does the work on the disk. Returns what the node is to be told.
-    func carryOut(_ directive: ShardDirective) -> [ShardEvent] {
+    func carryOut(_ directive: ShardDirective, at now: Instant) -> [ShardEvent] {
         guard let store else { return [] }
-        if case .load(let requests) = directive {
+        if case .load(let given) = directive {
+            let (requests, late) = inTime(given, now)
+            if !late.isEmpty || requests.isEmpty {
+                return late.map { .pageArrived($0.address, .success(.dropped)) }
+                    + (requests.isEmpty ? [] : carryOut(.load(requests), at: now))
+            }
             let answers =
                 sabotage == .losesPages
                 ? requests.map { .loaded(Bytes(zeros: $0.pageBytes), from: .ssd) }
@@ -144,6 +167,25 @@ final class SimulatedShard {
             return zip(requests, answers).map { .pageArrived($0.address, $1.arrival) }
         }
         return carryOut(directive, store).map { [$0] } ?? []
+    }
+
+    /// Of background page-ins, those that were not hastened meanwhile, as page-ins that are done.
+    private func inTime(
+        _ requests: [PageRequest], _ now: Instant
+    ) -> (inTime: [PageRequest], late: [PageRequest]) {
+        var inTime: [PageRequest] = []
+        var late: [PageRequest] = []
+        for request in requests {
+            if request.isBackground {
+                guard background.removeValue(forKey: request.address) != nil else { continue }
+            }
+            if let notAfter = request.notAfter, notAfter < now {
+                late.append(request)
+            } else {
+                inTime.append(request.isBackground ? request.hastened : request)
+            }
+        }
+        return (inTime, late)
     }
 
     private func carryOut(_ directive: ShardDirective, _ store: SliceStore) -> ShardEvent? {
@@ -171,7 +213,7 @@ final class SimulatedShard {
             case .snapshot(let place, let partition, _, _):
                 let error = LociError(.failedPrecondition, "There are no snapshots here.")
                 return .snapshotDone(place, partition, .failure(error))
-            case .load, .send, .stop: break
+            case .load, .hasten, .send, .stop: break
             }
             return nil
         } catch {
@@ -187,7 +229,7 @@ final class SimulatedShard {
         case .survey(let request): .surveyed(request, .failure(error))
         case .snapshot(let place, let partition, _, _):
             .snapshotDone(place, partition, .failure(error))
-        case .load, .drop, .send, .stop, .scrub: nil
+        case .load, .hasten, .drop, .send, .stop, .scrub: nil
         }
     }
 }

@@ -4,6 +4,7 @@ import LociModel
 import LociPlacement
 import LociSearch
 import LociStorage
+import LociTiering
 import LociWire
 
 /// What can be said of a run.
@@ -25,6 +26,10 @@ public struct SimulationReport: Equatable, Sendable {
     public var unknown = 0
     public var reads = 0
     public var degraded = 0
+    /// Announcements, releases and questions about them that were answered, and pages that were
+    /// fetched because of them by shards that have not crashed since.
+    public var advised = 0
+    public var pagesPrefetched = 0
     /// Hard locations at the end, and the generation that was reached.
     public var locations = 0
     public var generation: UInt32 = 0
@@ -48,6 +53,7 @@ public final class Simulation {
         case toClient(Int, [Bytes])
         case disk(Int, life: Int, ShardDirective)
         case release(Int, life: Int)
+        case wake(Int, life: Int)
         case learn(life: Int, SpaceID, LocationLearning)
         case persist(life: Int, CoordinatorDirective)
         case tick(life: Int)
@@ -148,6 +154,8 @@ public final class Simulation {
         report.unknown = workload.unknown
         report.reads = workload.reads
         report.degraded = workload.degraded
+        report.advised = workload.advised
+        report.pagesPrefetched = shards.reduce(0) { $0 + Int($1.node?.tally(.told).issued ?? 0) }
         report.violation = report.violation ?? workload.violation
     }
 
@@ -171,10 +179,14 @@ public final class Simulation {
         case .toClient(let client, let frames): deliver(frames, toClient: client)
         case .disk(let shard, let life, let directive):
             guard shards[shard].life == life else { return }
-            for done in shards[shard].carryOut(directive) { tell(shard, done) }
+            for done in shards[shard].carryOut(directive, at: now) { tell(shard, done) }
         case .release(let shard, let life):
             shards[shard].isReleasing = false
             if shards[shard].life == life { tell(shard, .released) }
+        case .wake(let shard, let life):
+            guard shards[shard].life == life, shards[shard].wake == now else { return }
+            shards[shard].wake = nil
+            tell(shard, .woken)
         case .learn(let life, let space, let learning):
             if life == coordinatorLife { tellCoordinator(.learned(space, learning.run())) }
         case .persist(let life, let directive):
@@ -246,13 +258,22 @@ public final class Simulation {
             case .stop(let error):
                 fail("shard \(shard) stopped: \(error)")
             default:
-                for part in SimulatedShard.parts(of: directive) {
+                for part in shards[shard].parts(of: directive) {
                     let done = shards[shard].finish(part, at: now, &random)
                     queue.plan(.disk(shard, life: shards[shard].life, part), at: done)
                 }
             }
         }
         planRelease(shard)
+        planWake(shard)
+    }
+
+    private func planWake(_ shard: Int) {
+        guard let next = shards[shard].node?.nextWake else { return }
+        let wake = max(next, now)
+        if let planned = shards[shard].wake, planned <= wake { return }
+        shards[shard].wake = wake
+        queue.plan(.wake(shard, life: shards[shard].life), at: wake)
     }
 
     private func planRelease(_ shard: Int) {

@@ -21,7 +21,7 @@ extension Workload {
         case .read(let names): for cell in Set(names) { cells[cell]!.readFailed(request.id) }
         case .retrieve(let ids): for id in ids { points[id]!.readFailed(request.id) }
         case .check(let check): checks.append(check)
-        case .create, .search: break
+        case .create, .search, .advice: break
         }
     }
 
@@ -43,6 +43,10 @@ extension Workload {
         case (.read(let names), .cells): judge(cells: names, message.bulk[0], request.id)
         case (.retrieve(let ids), .points(let answer)):
             judge(retrieved: ids, answer, message.bulk, request.id)
+        case (.advice, .acknowledged): advised += 1
+        case (.advice, .ticketAnswer(let answer)):
+            advised += 1
+            judge(answer)
         case (.search(let id, let token, let isExact), .matches(let answer)):
             judge(search: id, token, isExact, answer, message.bulk)
         case (.check(let check), _): judge(check, message, request.id)
@@ -56,9 +60,21 @@ extension Workload {
             if error.code == .alreadyExists { advanceCreation() }
             return
         }
-        let expected: [ErrorCode] = [.unavailable, .deadlineExceeded, .resourceExhausted]
+        var expected: [ErrorCode] = [.unavailable, .deadlineExceeded, .resourceExhausted]
+        // Of a ticket that a crash, or time, has made the shards forget.
+        if case .advice = request.action { expected.append(.notFound) }
         if !expected.contains(error.code) { violation = "unexpected error: \(error)" }
         giveUp(request)
+    }
+
+    /// Every page of a ticket counts once.
+    private mutating func judge(_ answer: TicketAnswer) {
+        let told =
+            answer.resident + answer.waiting + answer.loading + answer.arrived + answer.expired
+            + answer.cancelled + answer.failed
+        if told != answer.pages {
+            violation = "a ticket counts \(answer.pages) pages, and tells of \(told)"
+        }
     }
 
     /// Every page that was needed came from a tier, or was skipped in one, once.

@@ -38,6 +38,9 @@ struct Workload {
     var unknown = 0
     var reads = 0
     var degraded = 0
+    /// Prefetches that were asked for, by their tickets.
+    var tickets: [UInt64] = []
+    var advised = 0
 
     struct Request {
         let id: UInt64
@@ -53,6 +56,8 @@ struct Workload {
         case retrieve([PointID])
         /// An exact search for a point that must be found, with its token.
         case search(PointID, token: UInt64, isExact: Bool)
+        /// What says how pages will be used, and changes no answer.
+        case advice
         case check(Check)
     }
 
@@ -142,9 +147,10 @@ struct Workload {
     }
 
     private mutating func work() -> (Action, Body, [Bytes]) {
-        switch random.below(10) {
+        switch random.below(13) {
         case 0, 1: return write()
         case 2: return read(someCells())
+        case 10...12: return advise()
         case 3...5: return upsert()
         case 6: return delete()
         case 7: return retrieve(someIDs(4))
@@ -189,6 +195,31 @@ struct Workload {
                 ReadCells(field: Self.field, count: UInt64(names.count), isScattered: true)),
             [Bytes(values: names)]
         )
+    }
+
+    /// Announces cells, asks how that stands, gives it up, or releases cells.
+    private mutating func advise() -> (Action, Body, [Bytes]) {
+        let names = someCells()
+        let count = UInt64(names.count)
+        let needed = random.chance(0.3) ? UInt64(random.below(40_000)) : 0
+        switch random.below(6) {
+        case 0 where !tickets.isEmpty:
+            let ticket = tickets.randomElement(using: &random)!
+            return (.advice, .ticket(Ticket(ticket: ticket, isCancelled: random.chance(0.6))), [])
+        case 1:
+            let body = ReleaseCells(
+                field: Self.field, count: count, isScattered: true, neededInMicroseconds: needed)
+            return (.advice, .releaseCells(body), [Bytes(values: names)])
+        default:
+            // Some tickets are used twice.
+            let ticket = random.chance(0.1) ? 1 : UInt64.random(in: 1...UInt64.max, using: &random)
+            tickets.append(ticket)
+            let body = PrefetchCells(
+                field: Self.field, count: count, isScattered: true, ticket: ticket,
+                lifetimeMicroseconds: random.chance(0.5) ? 0 : UInt64(random.below(30_000)),
+                neededInMicroseconds: needed)
+            return (.advice, .prefetchCells(body), [Bytes(values: names)])
+        }
     }
 
     private mutating func upsert() -> (Action, Body, [Bytes]) {

@@ -7,11 +7,25 @@ public struct PageRequest: Sendable {
     public let pageBytes: Int
     /// The slowest tier that may be asked for it.
     public let slowest: Tier
+    /// Nobody waits for it: it goes behind all that somebody waits for.
+    public let isBackground: Bool
+    /// What has not begun by then is not to be begun; nil: there is no such time.
+    public let notAfter: Instant?
 
-    public init(address: PageAddress, pageBytes: Int, slowest: Tier = .object) {
+    public init(
+        address: PageAddress, pageBytes: Int, slowest: Tier = .object,
+        isBackground: Bool = false, notAfter: Instant? = nil
+    ) {
         self.address = address
         self.pageBytes = pageBytes
         self.slowest = slowest
+        self.isBackground = isBackground
+        self.notAfter = notAfter
+    }
+
+    /// The same, now that somebody waits for it.
+    public var hastened: PageRequest {
+        PageRequest(address: address, pageBytes: pageBytes, slowest: slowest)
     }
 }
 

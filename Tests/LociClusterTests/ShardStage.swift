@@ -16,6 +16,10 @@ struct ShardStage {
     /// Pages that lie in the hdd tier.
     var slow: Set<PageAddress> = []
     var loads: [PageRequest] = []
+    /// Page-ins that were begun.
+    var begun = 0
+    var hastened: [PageAddress] = []
+    var now = Instant.zero
     var commits: [[Bytes]] = []
     var answers: [UInt64: Message] = [:]
     var request: UInt64 = 0
@@ -41,26 +45,29 @@ struct ShardStage {
 
     /// Returns the request's number.
     @discardableResult mutating func send(
-        _ body: Body, bulk: [Bytes] = [], isMutation: Bool = false
+        _ body: Body, bulk: [Bytes] = [], isMutation: Bool = false, client: UInt64? = nil,
+        incarnation: UInt64 = 1
     ) -> UInt64 {
         request += 1
         var header = Header(requestID: request)
-        header.senderIncarnation = 1
-        header.receiverIncarnation = 1
+        // A client that talks to the shard itself has none.
+        header.senderIncarnation = client == nil ? 1 : 0
+        header.receiverIncarnation = incarnation
         if isMutation { sequence += 1 }
         header.sequence = isMutation ? sequence : 0
-        handle(.received(from: 1, Message(header, body, bulk: bulk)))
+        handle(.received(from: client ?? 1, Message(header, body, bulk: bulk)))
         return request
     }
 
     mutating func handle(_ event: ShardEvent) {
         var directives: [ShardDirective] = []
-        node.handle(event, at: .zero, into: &directives)
+        node.handle(event, at: now, into: &directives)
         for directive in directives {
             switch directive {
             case .load(let requests):
                 loads += requests
                 ordered += requests.count
+            case .hasten(let addresses): hastened += addresses
             case .commit(_, let records): commits.append(records)
             case .write(let write):
                 var page = disk[write.address] ?? Bytes(zeros: write.pageBytes)
@@ -88,6 +95,11 @@ struct ShardStage {
     /// Carries out one of the page-ins that were ordered.
     mutating func load(_ index: Int) {
         let request = loads.remove(at: index)
+        if let notAfter = request.notAfter, notAfter < now, !hastened.contains(request.address) {
+            return handle(.pageArrived(request.address, .success(.dropped)))
+        }
+        hastened.removeAll { $0 == request.address }
+        begun += 1
         let isSlow = slow.contains(request.address)
         if isSlow, request.slowest < .hdd {
             return handle(.pageArrived(request.address, .success(.beyond(.hdd))))
@@ -102,6 +114,16 @@ struct ShardStage {
     /// As the drivers do after each batch of events.
     mutating func release() {
         if node.isWaitingForRoom { handle(.released) }
+    }
+
+    /// Lets time pass; the node is woken when it wants to be.
+    mutating func pass(microseconds: UInt64) {
+        let end = now.advanced(microseconds: microseconds)
+        while let wake = node.nextWake, wake <= end {
+            now = max(now, wake)
+            handle(.woken)
+        }
+        now = end
     }
 
     /// Carries out page-ins until there are none.

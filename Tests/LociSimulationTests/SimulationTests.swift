@@ -12,6 +12,7 @@ import Testing
         var crashes = 0
         var acknowledged = 0
         var learned = 0
+        var prefetched = 0
         let first = group * Self.seedsPerGroup + 1
         for seed in first..<(first + Self.seedsPerGroup) {
             let report = Simulation(seed: seed).run()
@@ -19,11 +20,13 @@ import Testing
             crashes += report.shardCrashes
             acknowledged += report.acknowledged
             learned += report.generation > 0 ? 1 : 0
+            prefetched += report.pagesPrefetched
         }
         // The runs reach what they are for.
         #expect(crashes >= 10)
         #expect(acknowledged >= 400)
         #expect(learned >= 5)
+        #expect(prefetched >= 50)
     }
 
     @Test(arguments: [3, 17, 99] as [UInt64])

@@ -243,6 +243,7 @@ extension ShardNode {
         }
         if !effects.dropped.isEmpty {
             pages.drop(spaces: Set(effects.dropped))
+            prefetching.drop(spaces: Set(effects.dropped), at: now, &pages)
             for space in effects.dropped { directives.append(.drop(partition, space)) }
             // Their disk space comes back with a checkpoint.
             workers[partition]!.wantsCheckpoint = true

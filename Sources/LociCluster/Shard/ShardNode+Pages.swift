@@ -34,6 +34,7 @@ extension ShardNode {
         switch result {
         case .success(.loaded(let bytes, let tier)):
             let (current, waiters) = pages.arrived(address, bytes)
+            prefetching.arrived(address, hadWaiters: !waiters.isEmpty, at: now, &pages)
             for waiter in waiters {
                 tell(waiter, into: &directives) {
                     $0.take(
@@ -48,7 +49,10 @@ extension ShardNode {
             for waiter in waiters {
                 tell(waiter, into: &directives) { $0.miss(address, in: tier) }
             }
+            if !pages.isLoading(address) { prefetching.missed(address, at: now, &pages) }
+        case .success(.dropped): missed(address, into: &directives)
         case .failure(let error):
+            prefetching.failed(address, at: now)
             for waiter in pages.failed(address) {
                 tell(waiter, into: &directives) {
                     $0.missing -= 1
@@ -138,6 +142,7 @@ extension ShardNode {
             directives.append(
                 .load(round.loads.map { PageRequest($0, slowest: task.slowest) }))
         }
+        if !round.hastened.isEmpty { directives.append(.hasten(round.hastened)) }
         if task.missing == 0 { return true }
         tasks[number] = task
         return false

@@ -76,6 +76,9 @@ extension ShardNode {
             }
         }
         addStorage(to: &vitals)
+        vitals.told = tally(.told)
+        vitals.hinted = tally(.hinted)
+        vitals.guessed = tally(.guessed)
         answer(
             asker, .pong(Pong(catalogVersion: catalogVersion, vitals: vitals)),
             bulk: [news.finished], into: &directives)

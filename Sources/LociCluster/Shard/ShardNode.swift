@@ -13,6 +13,8 @@ public enum ShardEvent: Sendable {
     /// Events and directives that came before have been let go of, and with them the pages that
     /// they held. To be told while `isWaitingForRoom`.
     case released
+    /// The node's `nextWake` has come.
+    case woken
     /// A page's file did not take a write whose record is durable.
     case writeFailed(PageAddress, LociError)
     /// A group of records is durable up to the LSN. RESOURCE_EXHAUSTED: the disk is full and
@@ -40,6 +42,8 @@ public enum PageArrival: Sendable {
     case loaded(Bytes, from: Tier)
     /// It lies in this tier, which is slower than was allowed.
     case beyond(Tier)
+    /// Its time was up before it was begun.
+    case dropped
 }
 
 extension PageAnswer {
@@ -54,11 +58,15 @@ extension PageAnswer {
 }
 
 /// What a shard wants done. Directives about one page, and those about one partition's log, must be
-/// carried out in the order in which they were given.
+/// carried out in the order in which they were given, but for background page-ins, which later
+/// work may overtake, and which may never overtake earlier writes of their page.
 public enum ShardDirective: Sendable {
     case send(to: UInt64, Message)
     /// Load pages; each is answered by a `pageArrived` of its own.
     case load([PageRequest])
+    /// Somebody waits for these page-ins, which were ordered as background: they are not to wait
+    /// any longer for other work than they must. Advice.
+    case hasten([PageAddress])
     case write(PageWrite)
     /// Append to the partition's log and make durable.
     case commit(PartitionIndex, [Bytes])
@@ -135,6 +143,8 @@ public struct ShardNode: Sendable {
     var scrubProgress: ScrubProgress?
     var surveys: [UInt64: Asker] = [:]
     var snapshot: ShardSnapshotState?
+    var prefetching = Prefetching()
+    var verdicts: [(PageAddress, PrefetchSource, PrefetchVerdict)] = []
     var now = Instant.zero
 
     /// - Parameter recovered: The shard's partitions with the LSN up to which they were replayed,
@@ -156,12 +166,13 @@ public struct ShardNode: Sendable {
         _ event: ShardEvent, at now: Instant, into directives: inout [ShardDirective]
     ) {
         self.now = now
+        beginEvent()
         switch event {
         case .received(let peer, let message):
             receive(message, from: peer, into: &directives)
         case .pageArrived(let address, let result):
             pageArrived(address, result, into: &directives)
-        case .released: pages.noteRelease()
+        case .released, .woken: pages.noteRelease()
         case .writeFailed(_, let error), .storageFailed(let error):
             directives.append(.stop(error))
         case .committed(let partition, let result):
@@ -177,6 +188,7 @@ public struct ShardNode: Sendable {
             snapshotDone(place, partition, result, into: &directives)
         }
         admitWaiting(into: &directives)
+        endEvent(into: &directives)
     }
 
     /// Whether a request waits for room in memory.
@@ -193,9 +205,20 @@ public struct ShardNode: Sendable {
         if case .hello(let hello) = message.body {
             return greet(hello, message.header, asker, into: &directives)
         }
-        guard guardian.accepts(message.header, incarnation: settings.incarnation) else {
-            rejectedMessages += 1
-            return
+        let isDirect = message.header.senderIncarnation == 0
+        if isDirect {
+            guard message.body.isForShardsFromClients else {
+                rejectedMessages += 1
+                return
+            }
+            if let stale = staleness(of: message.header) {
+                return refuse(asker, stale, into: &directives)
+            }
+        } else {
+            guard guardian.accepts(message.header, incarnation: settings.incarnation) else {
+                rejectedMessages += 1
+                return
+            }
         }
         do throws(LociError) {
             try message.validated()
@@ -203,7 +226,7 @@ public struct ShardNode: Sendable {
             rejectedMessages += 1
             return refuse(asker, error, into: &directives)
         }
-        if message.header.sequence > 0 {
+        if message.header.sequence > 0, !isDirect {
             return mutate(message, asker, into: &directives)
         }
         switch message.body {
@@ -212,6 +235,14 @@ public struct ShardNode: Sendable {
         case .install(let install):
             self.install(install, message.bulk, asker, into: &directives)
         case .shardRead(let read): self.read(read, message.bulk, asker, into: &directives)
+        case .shardPrefetch(let prefetch):
+            let client = PrefetchClient(
+                number: isDirect ? asker.peer : prefetch.client, isDirect: isDirect)
+            self.prefetch(prefetch, message.bulk, client, asker, into: &directives)
+        case .shardRelease(let release):
+            let client = PrefetchClient(number: asker.peer, isDirect: isDirect)
+            self.release(release, message.bulk, client, asker, into: &directives)
+        case .ticket(let ticket): answer(ticket, asker, into: &directives)
         case .claim(let claim) where claim.isLookup:
             lookUp(claim, message.bulk, asker, into: &directives)
         case .shardQuery(let query): search(query, message.bulk, asker, into: &directives)
@@ -223,6 +254,15 @@ public struct ShardNode: Sendable {
         case .shardSnapshot(let step): snapshot(step, asker, into: &directives)
         default: rejectedMessages += 1
         }
+    }
+
+    /// Why a client that talks to the shard itself means another start of it; nil if it does not.
+    private func staleness(of header: Header) -> LociError? {
+        if [0, settings.incarnation].contains(header.receiverIncarnation) { return nil }
+        return LociError(
+            .failedPrecondition,
+            "Shard \(settings.shard) was started anew since it was found here.",
+            advice: "Ask the coordinator again where the shards are.")
     }
 
     // MARK: Answers
@@ -268,4 +308,14 @@ struct Asker: Sendable {
     let arrived: Instant
     /// After which nobody waits for the answer any more.
     let expires: Instant
+}
+
+extension Body {
+    /// Whether a shard takes it from clients themselves: it changes nothing that is stored.
+    fileprivate var isForShardsFromClients: Bool {
+        switch self {
+        case .shardRead, .shardPrefetch, .shardRelease, .ticket: true
+        default: false
+        }
+    }
 }

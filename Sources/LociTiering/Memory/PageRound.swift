@@ -29,6 +29,8 @@ public struct PageRound: Sendable {
     public internal(set) var missing = 0
     /// Those of them that the caller has to order.
     public internal(set) var loads: [PageNeed] = []
+    /// Others of them that were ordered early and can wait no longer.
+    public internal(set) var hastened: [PageAddress] = []
     /// Pages that lie in a slower tier than the request allows.
     public internal(set) var beyond: [(address: PageAddress, tier: Tier)] = []
 }

@@ -16,8 +16,10 @@ public import LociModel
 /// - What was written while a page was on its way is laid over it when it arrives, so an old copy
 ///   from the file never hides a newer write.
 public struct PageTable: Sendable {
-    private struct Load: Sendable {
+    struct Load: Sendable {
         let pageBytes: Int
+        /// Who had it ordered before anybody waited for it; nil once somebody does.
+        var early: PrefetchSource?
         /// Of the page-in that is under way.
         var slowest: Tier
         var waiters: [PageWaiter]
@@ -27,13 +29,16 @@ public struct PageTable: Sendable {
     private let dramTier: MemoryTier
     private let farTier: MemoryTier?
     var dram: ResidentPages
-    private var far: ResidentPages?
-    private var loads: [PageAddress: Load] = [:]
+    var far: ResidentPages?
+    var loads: [PageAddress: Load] = [:]
     /// Of the budget, for page-ins under way.
-    public private(set) var reservedBytes = 0
+    public internal(set) var reservedBytes = 0
     private var queue = RoundQueue()
-    private var dramCounts = MemoryVitals()
-    private var farCounts = MemoryVitals()
+    var early = EarlyLoads()
+    var dramCounts = MemoryVitals()
+    var farCounts = MemoryVitals()
+    /// How often pages may have been let go so far.
+    public private(set) var releases: UInt64 = 0
     /// How often extents are used; nil where nobody asks.
     public private(set) var heat: HeatMap?
 
@@ -119,7 +124,10 @@ public struct PageTable: Sendable {
     public mutating func withdrawFirst() { queue.removeFirst() }
 
     /// To be told when pages may have been let go: a request is over, or some time has passed.
-    public mutating func noteRelease() { queue.isWorthTrying = true }
+    public mutating func noteRelease() {
+        queue.isWorthTrying = true
+        releases &+= 1
+    }
 
     /// The round of a request all of whose pages are in dram: the way of most.
     private mutating func residentRound(_ request: RoundQueue.Entry) -> PageRound? {
@@ -195,6 +203,7 @@ public struct PageTable: Sendable {
             number: request.waiter, hasJoined: isLoading, slowest: request.slowest)
         if isLoading {
             loads[need.address]!.waiters.append(waiter)
+            if endEarly(need.address) { round.hastened.append(need.address) }
         } else {
             loads[need.address] = Load(
                 pageBytes: need.pageBytes, slowest: request.slowest, waiters: [waiter])
@@ -214,7 +223,8 @@ public struct PageTable: Sendable {
         reservedBytes -= PageArena.frameBytes(for: load.pageBytes)
         var current = load.patches.isEmpty ? dram.arena.adopt(bytes) : dram.arena.copy(bytes)
         for patch in load.patches { current.replace(at: patch.offset, with: patch.bytes) }
-        dram.insert(current, at: address)
+        dram.insert(current, at: address, for: load.early)
+        noteArrival(load)
         dramCounts.movedIn += 1
         noteRelease()
         return (current, load.waiters)
@@ -224,6 +234,7 @@ public struct PageTable: Sendable {
     public mutating func failed(_ address: PageAddress) -> [PageWaiter] {
         guard let load = loads.removeValue(forKey: address) else { return [] }
         reservedBytes -= PageArena.frameBytes(for: load.pageBytes)
+        noteFailure(of: address, load)
         noteRelease()
         return load.waiters
     }
@@ -285,18 +296,20 @@ public struct PageTable: Sendable {
         dram.arena.usedBytes + dram.arena.overflowBytes + reservedBytes + byteCount <= budgetBytes
     }
 
-    /// Lets pages leave dram that nobody holds, until there is room.
-    private mutating func makeRoom(_ byteCount: Int) -> Bool {
+    /// Lets pages leave dram that nobody holds, until there is room. What is kept for its first
+    /// use makes room only for what is asked for, and last.
+    mutating func makeRoom(_ byteCount: Int, isEarly: Bool = false) -> Bool {
         while !isRoom(for: byteCount) {
-            guard let victim = dram.victim() else { return false }
-            moveDown(victim.slot, victim.address)
+            guard let victim = dram.victim(amongKept: !isEarly) else { return false }
+            moveDown(victim)
         }
         return true
     }
 
     /// First into far memory, if there is any, then out of dram.
-    private mutating func moveDown(_ slot: Int32, _ address: PageAddress) {
-        if far != nil {
+    private mutating func moveDown(_ victim: ResidentPages.Victim) {
+        let (slot, address) = (victim.slot, victim.address)
+        if far != nil, !victim.isWorthless {
             let bytes = PageArena.frameBytes(for: dram.bytes(in: slot).count)
             if makeFarRoom(bytes) {
                 far!.insert(dram.bytes(in: slot), at: address)
@@ -311,7 +324,7 @@ public struct PageTable: Sendable {
         let arena = far!.arena
         guard byteCount <= arena.budgetBytes else { return false }
         while arena.usedBytes + arena.overflowBytes + byteCount > arena.budgetBytes {
-            guard let victim = far!.victim() else { return false }
+            guard let victim = far!.victim(amongKept: true) else { return false }
             far!.free(victim.slot)
             farCounts.movedOut += 1
         }

@@ -5,7 +5,8 @@ import LociModel
 /// of the index, and what its eviction policy keeps.
 ///
 /// Invariants:
-/// - Each page has one slot; `index`, `policy` and the slots agree on which are used.
+/// - Each page has one slot; `index` and the slots agree on which are used; a page is either the
+///   `policy`'s or set aside.
 /// - All bytes lie in the arena's memory.
 /// - A page that somebody else refers to is pinned: it is never chosen to leave, and a write makes
 ///   a new copy instead of changing it.
@@ -20,6 +21,9 @@ struct ResidentPages: Sendable {
     private var freeSlots: [Int32] = []
     private var index: PageIndex
     private var policy: any EvictionPolicy
+    private var setAside = SetAside()
+    /// What ended since somebody took them.
+    var ends: [EarlyEnd] = []
     private(set) var bytes = 0
 
     private static let nothing = Bytes()
@@ -47,7 +51,9 @@ struct ResidentPages: Sendable {
 
     func hash(_ address: PageAddress) -> UInt64 { index.hash(address) }
 
-    mutating func touch(_ slot: Int32) { policy.touch(slot) }
+    mutating func touch(_ slot: Int32) {
+        if setAside.isUsual(slot) { policy.touch(slot) } else { useFirst(slot) }
+    }
 
     func address(in slot: Int32) -> PageAddress { addresses[Int(slot)] }
 
@@ -69,8 +75,13 @@ struct ResidentPages: Sendable {
         return true
     }
 
-    /// Keeps a page that is not here yet.
-    mutating func insert(_ page: Bytes, at address: PageAddress) {
+    /// Keeps a page that is not here yet. One that was fetched early stands aside until its first
+    /// use: for the policy it comes only then, so that it counts like a page that was asked for
+    /// once.
+    mutating func insert(
+        _ page: Bytes, at address: PageAddress, for source: PrefetchSource? = nil,
+        isFromFar: Bool = false
+    ) {
         let content = arena.adopt(page)
         let slot = freeSlots.popLast() ?? Int32(addresses.count)
         if Int(slot) == addresses.count {
@@ -81,25 +92,54 @@ struct ResidentPages: Sendable {
             contents[Int(slot)] = content
         }
         index.insert(slot, among: addresses)
-        policy.insert(slot, key: index.hash(address))
+        if let source {
+            var standing = SetAside.Standing()
+            standing.place = .kept(source)
+            standing.unproven = source
+            standing.isFromFar = isFromFar
+            setAside.move(slot, frameBytes(slot), to: standing)
+        } else {
+            policy.insert(slot, key: index.hash(address))
+        }
         bytes += PageArena.frameBytes(for: content.count)
     }
 
     /// Forgets a page if it is here.
     mutating func remove(_ address: PageAddress) {
         guard let slot = slot(of: address) else { return }
-        policy.remove(slot)
+        if setAside.isUsual(slot) { policy.remove(slot) } else { endUnused(slot) }
         free(slot)
     }
 
-    /// A page that nobody refers to, chosen by the policy, and out of its sight; it keeps its slot
-    /// until `free`. Nil if all are pinned.
-    mutating func victim() -> (slot: Int32, address: PageAddress)? {
+    /// A page that has to go, and keeps its slot until `free`.
+    struct Victim: Sendable {
+        let slot: Int32
+        let address: PageAddress
+        /// Nobody has used it, and it did not come from the tier below.
+        let isWorthless: Bool
+    }
+
+    /// A page that nobody refers to: one of those that leave first, else whichever the policy
+    /// chooses, else, if that is allowed, one that is kept for its first use. Nil if all are
+    /// pinned.
+    mutating func victim(amongKept: Bool) -> Victim? {
         var contents: [Bytes] = []
         swap(&contents, &self.contents)
-        let chosen = policy.victim { contents[Int($0)].isOnlyReference() }
+        let isFree = { (slot: Int32) in contents[Int(slot)].isOnlyReference() }
+        var aside = setAside.firstLeaving(where: isFree)
+        let chosen = aside == nil ? policy.victim(where: isFree) : nil
+        if amongKept, aside == nil, chosen == nil { aside = setAside.leastKept(where: isFree) }
         swap(&contents, &self.contents)
-        return chosen.map { ($0, addresses[Int($0)]) }
+        if let chosen {
+            return Victim(slot: chosen, address: addresses[Int(chosen)], isWorthless: false)
+        }
+        return aside.map { slot in
+            let standing = setAside[slot]
+            endUnused(slot)
+            return Victim(
+                slot: slot, address: addresses[Int(slot)],
+                isWorthless: standing.unproven != nil && !standing.isFromFar)
+        }
     }
 
     mutating func free(_ slot: Int32) {
@@ -132,5 +172,81 @@ struct ResidentPages: Sendable {
         for slot in addresses.indices where self.slot(of: addresses[slot]) == Int32(slot) {
             if matches(addresses[slot]) { remove(addresses[slot]) }
         }
+    }
+
+    // MARK: Pages that are set aside
+
+    func keptBytes(for source: PrefetchSource) -> Int {
+        setAside.keptBytes[Int(source.rawValue)]
+    }
+
+    func oldestKept(for source: PrefetchSource) -> PageAddress? {
+        setAside.oldestKept(for: source).map { addresses[Int($0)] }
+    }
+
+    func isKept(_ slot: Int32) -> Bool {
+        if case .kept = setAside[slot].place { true } else { false }
+    }
+
+    /// Keeps a page that is here for its next use.
+    mutating func keep(_ slot: Int32, for source: PrefetchSource) {
+        var standing = setAside[slot]
+        if standing.place == .usual { policy.remove(slot) }
+        standing.place = .kept(source)
+        setAside.move(slot, frameBytes(slot), to: standing)
+    }
+
+    /// Ends the keeping of a page. One that nobody has used leaves first; another stands where it
+    /// was worth keeping before.
+    mutating func unkeep(_ slot: Int32) {
+        guard isKept(slot) else { return }
+        if setAside[slot].unproven != nil { return letLeave(slot) }
+        setAside.move(slot, frameBytes(slot), to: SetAside.Standing())
+        welcomeBack(slot)
+    }
+
+    /// Makes a page one of those that leave first, until it is used again.
+    mutating func letLeave(_ slot: Int32) {
+        var standing = setAside[slot]
+        if standing.place == .usual { policy.remove(slot) }
+        standing.place = .leaving
+        setAside.move(slot, frameBytes(slot), to: standing)
+    }
+
+    /// The first use of a page since it was set aside.
+    private mutating func useFirst(_ slot: Int32) {
+        let standing = setAside[slot]
+        setAside.move(slot, frameBytes(slot), to: SetAside.Standing())
+        if case .kept = standing.place, standing.unproven == nil {
+            welcomeBack(slot)
+        } else {
+            policy.insert(slot, key: index.hash(addresses[Int(slot)]))
+        }
+        ends.append(
+            EarlyEnd(
+                address: addresses[Int(slot)], source: standing.unproven,
+                verdict: standing.unproven == nil ? nil : .used))
+    }
+
+    /// A page that had been asked for before it was kept comes back to the policy as one that was
+    /// used again.
+    private mutating func welcomeBack(_ slot: Int32) {
+        policy.insert(slot, key: index.hash(addresses[Int(slot)]))
+        policy.touch(slot)
+        policy.touch(slot)
+    }
+
+    /// A page that was set aside goes.
+    private mutating func endUnused(_ slot: Int32) {
+        let standing = setAside[slot]
+        setAside.move(slot, frameBytes(slot), to: SetAside.Standing())
+        ends.append(
+            EarlyEnd(
+                address: addresses[Int(slot)], source: standing.unproven,
+                verdict: standing.unproven == nil ? nil : .wasted))
+    }
+
+    private func frameBytes(_ slot: Int32) -> Int {
+        PageArena.frameBytes(for: contents[Int(slot)].count)
     }
 }

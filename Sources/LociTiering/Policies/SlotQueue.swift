@@ -37,6 +37,9 @@ struct SlotLinks: Sendable {
     /// The next younger slot of the same queue, or `none`.
     func newer(than slot: Int32) -> Int32 { links[Int(slot)].newer }
 
+    /// The next older slot of the same queue, or `none`.
+    func older(than slot: Int32) -> Int32 { links[Int(slot)].older }
+
     /// Makes the slot the newest of the queue.
     mutating func push(_ slot: Int32, onto queue: inout SlotQueue) {
         precondition(slot >= 0, "slots are not negative")
