@@ -11,8 +11,9 @@ import LociModel
 /// - What was predicted depends on the calls and the seed alone.
 /// - A page is not predicted again while its last prediction is open.
 /// - A stream without pattern is not followed for long: after `sleepsAfter` accesses without a
-///   page worth fetching only samples of it are observed. One proposal in a sample that is worth
-///   fetching ends that, so that a run is noticed within two sample periods.
+///   fetched page that was used only samples of it are observed. One proposal in a sample that is
+///   worth fetching ends that, so that a run is noticed within two sample periods; if nothing
+///   comes of it within `trialLength` accesses, only samples are observed again.
 ///
 /// Arbiter: see `PrefetchArbiter`, which learns from every proposal whose fate becomes known.
 public struct StreamPredictor: Sendable {
@@ -41,7 +42,8 @@ public struct StreamPredictor: Sendable {
     /// A bit for each of the last pages, the youngest lowest: not there, or thanks to us.
     private var absences: UInt8 = 0
     private var now: UInt32 = 0
-    private var lastWorthy: UInt32 = 0
+    /// When a fetched page was last used, or later by as much as sleep is put off.
+    private var lastPaid: UInt32 = 0
     /// While asleep: accesses until the sample or the pause ends.
     private var sampleRemainder = 0
     private var isSampling = true
@@ -96,10 +98,8 @@ public struct StreamPredictor: Sendable {
         learn(page)
         propose()
         issue(into: &predictions)
-        if tuning.isGoverned, !isAsleep, now &- lastWorthy > UInt32(tuning.sleepsAfter) {
-            isAsleep = true
-            isSampling = false
-            sampleRemainder = pause()
+        if tuning.isGoverned, !isAsleep, now &- lastPaid > UInt32(tuning.sleepsAfter) {
+            fallAsleep()
         }
     }
 
@@ -153,6 +153,19 @@ public struct StreamPredictor: Sendable {
 
     // MARK: - Sleep
 
+    private mutating func fallAsleep() {
+        isAsleep = true
+        isSampling = false
+        sampleRemainder = pause()
+    }
+
+    private mutating func wake() {
+        guard isAsleep else { return }
+        isAsleep = false
+        let rest = max(0, tuning.sleepsAfter - tuning.trialLength)
+        lastPaid = now &- UInt32(rest)
+    }
+
     private mutating func pause() -> Int {
         let mean = tuning.samplePeriod - tuning.sampleLength
         return mean / 2 + random.below(mean + 1)
@@ -204,6 +217,7 @@ public struct StreamPredictor: Sendable {
     private mutating func settleIssued(_ page: UInt64) -> Bool {
         guard let entry = issuedPages.use(page) else { return false }
         counts.tally.used += 1
+        lastPaid = now
         governor.earn(entry)
         if now &- entry.time > UInt32(tuning.window) {
             governor.learnLater(entry.payer, isRight: true)
@@ -325,8 +339,7 @@ public struct StreamPredictor: Sendable {
         for index in proposals.indices where room > 0 {
             let proposal = proposals[index]
             guard isWorthy(proposal.probability) else { break }
-            lastWorthy = now
-            isAsleep = false
+            wake()
             room -= issue(proposal.page, payer: Int(proposal.payer), into: &predictions)
         }
         if room > 0, let best = proposals.first { follow(best, room: room, into: &predictions) }
