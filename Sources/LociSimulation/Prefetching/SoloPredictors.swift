@@ -39,18 +39,18 @@ public struct SoloPredictor: PagePredictor, Sendable {
         switch table {
         case .stride(var detector):
             // Out of the enumeration while it changes, so that nothing is copied.
-            table = .last(LastSuccessorTable(entriesLog2: 1))
+            table = .last(LastSuccessorTable(entriesLog2: 2))
             if let run = detector.observe(page), run.isConfirmed {
                 guess = SuccessorGuess(page: page &+ run.step, confidence: 3)
             }
             table = .stride(detector)
         case .last(var successors):
-            table = .last(LastSuccessorTable(entriesLog2: 1))
+            table = .last(LastSuccessorTable(entriesLog2: 2))
             if context.length > 0 { successors.learn(context.page, isFollowedBy: page) }
             guess = successors.successor(of: page)
             table = .last(successors)
         case .markov(var steps):
-            table = .last(LastSuccessorTable(entriesLog2: 1))
+            table = .last(LastSuccessorTable(entriesLog2: 2))
             steps.learn(context, isFollowedBy: page)
             var next = context
             next.advance(to: page)
