@@ -1,11 +1,11 @@
 import LociBase
 
 /// The page that followed a page the last time: the cheapest memory of a stream that repeats
-/// itself in any order of pages. Bounded and direct-mapped; see `ConfidenceTable`.
+/// itself in any order of pages. Bounded; see `ConfidenceTable`.
 public struct LastSuccessorTable: Sendable {
     private var table: ConfidenceTable
 
-    /// - Parameter entriesLog2: from 1 to 16; an entry takes 10 bytes.
+    /// - Parameter entriesLog2: from 2 to 16; an entry takes 10 bytes.
     public init(entriesLog2: Int) { table = ConfidenceTable(entriesLog2: entriesLog2) }
 
     public var memoryBytes: Int { table.memoryBytes }

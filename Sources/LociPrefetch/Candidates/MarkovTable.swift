@@ -2,14 +2,14 @@ import LociBase
 
 /// The step that followed the last one or two steps: patterns that repeat at other places than
 /// where they were learned. Where pages lie without order, two steps name a pair of pages, so that
-/// order 1 remembers what followed a pair. Bounded and direct-mapped; see `ConfidenceTable`.
+/// order 1 remembers what followed a pair. Bounded; see `ConfidenceTable`.
 public struct MarkovTable: Sendable {
     public let order: Int
     private var table: ConfidenceTable
 
     /// - Parameters:
     ///   - order: steps that make a context, 1 or 2.
-    ///   - entriesLog2: from 1 to 16; an entry takes 10 bytes.
+    ///   - entriesLog2: from 2 to 16; an entry takes 10 bytes.
     public init(order: Int, entriesLog2: Int) {
         precondition(order == 1 || order == 2, "an order is 1 or 2")
         self.order = order

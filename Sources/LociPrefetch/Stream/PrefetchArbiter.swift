@@ -1,4 +1,5 @@
-/// What is known about a proposed page, packed: a byte for each nominal attribute, and two numbers.
+/// What is known about a proposed page, packed: four bits for each nominal attribute, and two
+/// numbers.
 struct Evidence: Sendable, Equatable {
     var nominal: UInt64 = 0
     var distance: Float = 0
@@ -17,19 +18,21 @@ struct Evidence: Sendable, Equatable {
 /// takes over if its probabilities were the better ones (Brier score), and in any case a new one
 /// starts.
 struct PrefetchArbiter: Sendable {
-    /// Attributes: who proposes it (a set of four), the length of the run, the confidence of the
-    /// three tables where they propose it, the three last steps by kind; how far it is (log2), and
-    /// how often its first proposer was right lately.
+    /// Nominal: the confidence of each candidate where it proposes the page, how many do, the
+    /// length of the run, which of the last two pages were not there by chance, the three last
+    /// steps by kind. Numeric: how far it is (log2), and how often its first proposer was right
+    /// lately.
     private static let attributes: [HoeffdingTree.Attribute] = [
-        .nominal(values: 16), .nominal(values: 5), .nominal(values: 5), .nominal(values: 5),
-        .nominal(values: 5), .nominal(values: 8), .nominal(values: 8), .nominal(values: 8),
-        .numeric, .numeric,
+        .nominal(values: 5), .nominal(values: 5), .nominal(values: 5), .nominal(values: 5),
+        .nominal(values: 5), .nominal(values: 5), .nominal(values: 5), .nominal(values: 4),
+        .nominal(values: 8), .nominal(values: 8), .nominal(values: 8), .numeric, .numeric,
     ]
-    private static let nominalCount = 8
+    private static let nominalCount = 11
     static let treeBytes = 11_000
     static let epoch = 8192
-    /// Examples that a leaf's estimate from the record is worth.
-    private static let priorWeight: Float = 8
+    /// A wrong split costs little here, where a second tree grows all the time; a late one more.
+    private static let delta = 1e-3
+    private static let tie = 0.1
     /// Records are halved when they have seen as many.
     private static let recordLimit: Float = 512
 
@@ -45,6 +48,8 @@ struct PrefetchArbiter: Sendable {
     init() {
         var options = HoeffdingTree.Options()
         options.prediction = .majority
+        options.delta = Self.delta
+        options.tie = Self.tie
         options.mostBytes = Self.treeBytes
         tree = HoeffdingTree(attributes: Self.attributes, classes: 2, options: options)
         next = tree
@@ -61,7 +66,7 @@ struct PrefetchArbiter: Sendable {
 
     // MARK: - The record: by the surest proposer, its confidence, and how many agree
 
-    private static let bucketCount = 4 * 4 * 3
+    private static let bucketCount = 5 * 4 * 3
 
     static func bucket(payer: Int, confidence: Int, supporters: Int) -> UInt8 {
         UInt8((payer * 4 + confidence) * 3 + min(supporters, 3) - 1)
@@ -69,6 +74,7 @@ struct PrefetchArbiter: Sendable {
 
     private static func prior(bucket: Int) -> Float {
         if bucket / 12 == PrefetchCandidate.stride.rawValue { return 0.8 }
+        if bucket / 12 == PrefetchCandidate.next.rawValue { return 0.2 }
         return [0.1, 0.5, 0.7, 0.8][bucket / 3 % 4]
     }
 
@@ -80,15 +86,18 @@ struct PrefetchArbiter: Sendable {
 
     mutating func probability(_ evidence: Evidence, bucket: UInt8) -> Float {
         load(evidence)
-        return probability(in: tree, bucket)
+        return tree.share(at: tree.leaf(of: values), prior: recordedProbability(bucket))
     }
 
     /// The fate of a page is known.
     mutating func learn(_ evidence: Evidence, bucket: UInt8, isRight: Bool) {
         load(evidence)
         let truth: Float = isRight ? 1 : 0
-        let off = probability(in: tree, bucket) - truth
-        let nextOff = probability(in: next, bucket) - truth
+        let leaf = tree.leaf(of: values)
+        let nextLeaf = next.leaf(of: values)
+        let prior = recordedProbability(bucket)
+        let off = tree.share(at: leaf, prior: prior) - truth
+        let nextOff = next.share(at: nextLeaf, prior: prior) - truth
         error += off * off
         nextError += nextOff * nextOff
         rights[Int(bucket)] += truth
@@ -97,8 +106,8 @@ struct PrefetchArbiter: Sendable {
             rights[Int(bucket)] /= 2
             totals[Int(bucket)] /= 2
         }
-        tree.learn(values, label: isRight ? 1 : 0)
-        next.learn(values, label: isRight ? 1 : 0)
+        tree.learn(values, label: isRight ? 1 : 0, at: leaf)
+        next.learn(values, label: isRight ? 1 : 0, at: nextLeaf)
         examples += 1
         // The first half is left to the young tree to grow up in.
         if examples == Self.epoch / 2 {
@@ -116,16 +125,9 @@ struct PrefetchArbiter: Sendable {
         nextError = 0
     }
 
-    private func probability(in tree: HoeffdingTree, _ bucket: UInt8) -> Float {
-        let prior = recordedProbability(bucket)
-        guard !tree.isSingleLeaf else { return prior }
-        let counts = tree.counts(at: values)
-        return (counts.right + prior * Self.priorWeight) / (counts.all + Self.priorWeight)
-    }
-
     private mutating func load(_ evidence: Evidence) {
         for index in 0..<Self.nominalCount {
-            values[index] = Float(evidence.nominal >> UInt64(8 * index) & 0xFF)
+            values[index] = Float(evidence.nominal >> UInt64(4 * index) & 0xF)
         }
         values[Self.nominalCount] = evidence.distance
         values[Self.nominalCount + 1] = evidence.recentRight
@@ -133,11 +135,15 @@ struct PrefetchArbiter: Sendable {
 }
 
 extension HoeffdingTree {
-    var isSingleLeaf: Bool { nodes.count == 1 }
+    /// Examples that an estimate from elsewhere is worth in a leaf: much, for the record follows a
+    /// change at once and a leaf's counts do not.
+    private static let priorWeight: Float = 64
 
-    /// Of two classes: examples of the second and all examples that reached the leaf.
-    func counts(at values: [Float]) -> (right: Float, all: Float) {
-        let start = leaf(of: values) * 2
-        return (classCounts[start + 1], classCounts[start] + classCounts[start + 1])
+    /// Of two classes: the share of the second one at a leaf; the prior before the first split.
+    fileprivate func share(at leaf: Int, prior: Float) -> Float {
+        guard leaf > 0 else { return prior }
+        let right = classCounts[leaf * 2 + 1]
+        return (right + prior * Self.priorWeight)
+            / (right + classCounts[leaf * 2] + Self.priorWeight)
     }
 }

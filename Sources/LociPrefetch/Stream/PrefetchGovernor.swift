@@ -8,7 +8,8 @@
 /// - one that has turned bad is silent after at most `mostCredit / cost` fetches.
 ///
 /// It also says how far ahead to fetch: farther while pages come late, less far when they are
-/// wasted.
+/// wasted. What lies behind a proposal is fetched if that paid lately, kept apart by how far ahead
+/// it was.
 struct PrefetchGovernor: Sendable {
     static let firstCredit: Float = 32
     static let mostCredit: Float = 128
@@ -25,6 +26,21 @@ struct PrefetchGovernor: Sendable {
         var wasted: UInt64 = 0
         var scored: UInt64 = 0
         var scoredRight: UInt64 = 0
+        /// How often pages that did not come within the window came later, while fetched.
+        var laterRight: Float = 0
+        /// How often pages fetched from afar were right lately, by `reachClass`.
+        var precisionAhead: InlineArray<5, Float> = .init(repeating: 1)
+    }
+
+    /// How far ahead a page is, in classes: 0 for the next one, then 2, 3 to 4, 5 to 8, more.
+    static func reachClass(_ steps: Int) -> UInt8 {
+        switch steps {
+        case ...1: 0
+        case 2: 1
+        case ...4: 2
+        case ...8: 3
+        default: 4
+        }
     }
 
     private(set) var accounts: [Account]
@@ -63,7 +79,34 @@ struct PrefetchGovernor: Sendable {
         residentShare += 1.0 / 64
     }
 
-    mutating func earn(_ payer: Int) {
+    /// How likely a page ahead is to be right, at most, by what came of those before. Where that
+    /// is below `cost` none is fetched, so nothing is learned; so each time it is asked it comes a
+    /// little nearer to what is expected.
+    mutating func precision(
+        ahead reach: UInt8, _ payer: Int, expected: Float
+    ) -> Float {
+        let known = accounts[payer].precisionAhead[Int(reach)]
+        if known < cost {
+            accounts[payer].precisionAhead[Int(reach)] += max(0, expected - known) / 2048
+        }
+        return min(expected, known)
+    }
+
+    private mutating func learn(ahead reach: UInt8, _ payer: Int, isRight: Bool) {
+        guard reach > 0 else { return }
+        accounts[payer].precisionAhead[Int(reach)] +=
+            ((isRight ? 1 : 0) - accounts[payer].precisionAhead[Int(reach)]) / 32
+    }
+
+    /// The fate of a fetched page that did not come within the window.
+    mutating func learnLater(_ payer: UInt8, isRight: Bool) {
+        accounts[Int(payer)].laterRight +=
+            ((isRight ? 1 : 0) - accounts[Int(payer)].laterRight) / 64
+    }
+
+    mutating func earn(_ entry: IssuedPages.Entry) {
+        let payer = Int(entry.payer)
+        learn(ahead: entry.reach, payer, isRight: true)
         accounts[payer].credit = min(accounts[payer].credit + 1, Self.mostCredit)
         accounts[payer].right += 1
         accounts[payer].depth = max(1, accounts[payer].depth - 1.0 / 256)
@@ -73,7 +116,9 @@ struct PrefetchGovernor: Sendable {
         accounts[payer].depth = min(accounts[payer].depth + 0.5, mostDepth)
     }
 
-    mutating func wasWasted(_ payer: Int) {
+    mutating func wasWasted(_ entry: IssuedPages.Entry) {
+        let payer = Int(entry.payer)
+        if entry.state == .open { learn(ahead: entry.reach, payer, isRight: false) }
         accounts[payer].wasted += 1
         accounts[payer].depth = max(1, accounts[payer].depth - 0.25)
     }

@@ -13,6 +13,8 @@ public enum PrefetchOutcome: Sendable, CaseIterable {
 /// Who can propose a page.
 public enum PrefetchCandidate: Int, CaseIterable, Sendable {
     case stride, lastSuccessor, markov1, markov2
+    /// The page after; see `Neighbourhoods`.
+    case next
 
     public var name: String {
         switch self {
@@ -20,6 +22,7 @@ public enum PrefetchCandidate: Int, CaseIterable, Sendable {
         case .lastSuccessor: "last"
         case .markov1: "markov1"
         case .markov2: "markov2"
+        case .next: "next"
         }
     }
 }
@@ -36,5 +39,8 @@ public struct PrefetchCandidates: OptionSet, Hashable, Sendable {
     public static let lastSuccessor = PrefetchCandidates(.lastSuccessor)
     public static let markov1 = PrefetchCandidates(.markov1)
     public static let markov2 = PrefetchCandidates(.markov2)
-    public static let all: PrefetchCandidates = [.stride, .lastSuccessor, .markov1, .markov2]
+    public static let next = PrefetchCandidates(.next)
+    public static let all: PrefetchCandidates = [
+        .stride, .lastSuccessor, .markov1, .markov2, .next,
+    ]
 }

@@ -13,9 +13,11 @@ extension StreamPredictor {
         public var window = 64
         /// False: all proposals are issued, best first, worth it or not.
         public var isGoverned = true
-        /// Accesses without a page worth fetching after which only samples of the stream are
-        /// observed: `sampleLength` accesses in a row out of `samplePeriod`.
+        /// Accesses without a fetched page that was used after which only samples of the stream
+        /// are observed: `sampleLength` accesses in a row out of `samplePeriod`.
         public var sleepsAfter = 8192
+        /// The same when a sample has just ended that.
+        public var trialLength = 1024
         public var sampleLength = 32
         public var samplePeriod = 256
 
@@ -24,6 +26,7 @@ extension StreamPredictor {
         var isValid: Bool {
             mostPerAccess > 0 && mostDepth > 0 && (0...1).contains(cost) && window > 0
                 && sampleLength > 0 && samplePeriod > sampleLength && sleepsAfter > 0
+                && trialLength > 0
         }
     }
 }

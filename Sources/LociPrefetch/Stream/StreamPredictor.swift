@@ -11,15 +11,16 @@ import LociModel
 /// - What was predicted depends on the calls and the seed alone.
 /// - A page is not predicted again while its last prediction is open.
 /// - A stream without pattern is not followed for long: after `sleepsAfter` accesses without a
-///   page worth fetching only samples of it are observed. One proposal in a sample that is worth
-///   fetching ends that, so that a run is noticed within two sample periods.
+///   fetched page that was used only samples of it are observed. One proposal in a sample that is
+///   worth fetching ends that, so that a run is noticed within two sample periods; if nothing
+///   comes of it within `trialLength` accesses, only samples are observed again.
 ///
 /// Arbiter: see `PrefetchArbiter`, which learns from every proposal whose fate becomes known.
 public struct StreamPredictor: Sendable {
     static let lastSuccessorLog2 = 14
     static let markovLog2 = 12
     private static let shadowCapacity = 256
-    private static let issuedCapacity = 512
+    private static let issuedSets = 128
     /// Accesses after which a fetched page that nobody told about may be predicted again.
     private static let issuedLifetime: UInt32 = 4096
 
@@ -29,6 +30,7 @@ public struct StreamPredictor: Sendable {
     private var lastSuccessor: LastSuccessorTable
     private var markov1: MarkovTable
     private var markov2: MarkovTable
+    private var neighbourhoods = Neighbourhoods()
     private var arbiter = PrefetchArbiter()
     private var governor: PrefetchGovernor
     private var book: ShadowBook
@@ -38,8 +40,11 @@ public struct StreamPredictor: Sendable {
     private var context = StreamContext()
     private var thirdStep: UInt64 = 0
     private var run: StrideDetector.Run?
+    /// A bit for each of the last pages, the youngest lowest: not there, or thanks to us.
+    private var absences: UInt8 = 0
     private var now: UInt32 = 0
-    private var lastWorthy: UInt32 = 0
+    /// When a fetched page was last used, or later by as much as sleep is put off.
+    private var lastPaid: UInt32 = 0
     /// While asleep: accesses until the sample or the pause ends.
     private var sampleRemainder = 0
     private var isSampling = true
@@ -53,7 +58,8 @@ public struct StreamPredictor: Sendable {
         var supporters: UInt8
         var payer: UInt8
         var confidence: UInt8
-        var markConfidence: UInt64
+        /// Confidence of each candidate, four bits each; 4 where it does not propose the page.
+        var confidences: UInt64
         var probability: Float
     }
 
@@ -66,15 +72,15 @@ public struct StreamPredictor: Sendable {
         markov2 = MarkovTable(order: 2, entriesLog2: Self.markovLog2)
         governor = PrefetchGovernor(cost: Float(tuning.cost), mostDepth: tuning.mostDepth)
         book = ShadowBook(capacity: Self.shadowCapacity)
-        issuedPages = IssuedPages(count: Self.issuedCapacity, lifetime: Self.issuedLifetime)
+        issuedPages = IssuedPages(sets: Self.issuedSets, lifetime: Self.issuedLifetime)
         proposals.reserveCapacity(PrefetchCandidate.allCases.count)
     }
 
     public var memoryBytes: Int {
         MemoryLayout<Self>.size + stride.memoryBytes + lastSuccessor.memoryBytes
             + markov1.memoryBytes + markov2.memoryBytes + arbiter.memoryBytes + book.memoryBytes
-            + issuedPages.memoryBytes + sessions.memoryBytes + proposals.capacity
-            * MemoryLayout<Ranked>.stride
+            + neighbourhoods.memoryBytes + issuedPages.memoryBytes + sessions.memoryBytes
+            + proposals.capacity * MemoryLayout<Ranked>.stride
             + governor.accounts.capacity * MemoryLayout<PrefetchGovernor.Account>.stride
     }
 
@@ -98,10 +104,8 @@ public struct StreamPredictor: Sendable {
         learn(page)
         propose()
         issue(into: &predictions)
-        if tuning.isGoverned, !isAsleep, now &- lastWorthy > UInt32(tuning.sleepsAfter) {
-            isAsleep = true
-            isSampling = false
-            sampleRemainder = pause()
+        if tuning.isGoverned, !isAsleep, now &- lastPaid > UInt32(tuning.sleepsAfter) {
+            fallAsleep()
         }
     }
 
@@ -120,7 +124,9 @@ public struct StreamPredictor: Sendable {
             governor.wasLate(Int(entry.payer))
         case .wasted:
             counts.tally.wasted += 1
-            if let entry = issuedPages.remove(page) { governor.wasWasted(Int(entry.payer)) }
+            guard let entry = issuedPages.remove(page) else { return }
+            governor.wasWasted(entry)
+            if entry.state == .open { governor.learnLater(entry.payer, isRight: false) }
         case .dropped:
             counts.tally.dropped += 1
             guard let entry = issuedPages.remove(page), entry.state == .open else { return }
@@ -163,6 +169,19 @@ public struct StreamPredictor: Sendable {
 
     // MARK: - Sleep
 
+    private mutating func fallAsleep() {
+        isAsleep = true
+        isSampling = false
+        sampleRemainder = pause()
+    }
+
+    private mutating func wake() {
+        guard isAsleep else { return }
+        isAsleep = false
+        let rest = max(0, tuning.sleepsAfter - tuning.trialLength)
+        lastPaid = now &- UInt32(rest)
+    }
+
     private mutating func pause() -> Int {
         let mean = tuning.samplePeriod - tuning.sampleLength
         return mean / 2 + random.below(mean + 1)
@@ -190,33 +209,47 @@ public struct StreamPredictor: Sendable {
         now &+= 1
         let isOurs = settleIssued(page)
         if !isOurs, !wasResident { counts.misses += 1 }
+        absences = absences << 1 | (isOurs || !wasResident ? 1 : 0)
         if let proposal = book.take(page), isOurs || !wasResident {
             judge(proposal, isRight: true)
         }
         while let expired = book.takeExpired(now: now, age: UInt32(tuning.window)) {
+            judgeExpired(expired)
+        }
+    }
+
+    /// A proposal did not come within the window.
+    private mutating func judgeExpired(_ proposal: Proposal) {
+        if let payer = issuedPages.payer(ofOpen: proposal.page) {
+            // It was fetched and may still be used; as often as others were, it counts as right.
+            let laterRight = governor.accounts[Int(payer)].laterRight
+            judge(proposal, isRight: laterRight > 0 && Float(random.unit()) < laterRight)
+        } else if governor.residentShare == 0 || Float(random.unit()) >= governor.residentShare {
             // Pages that are resident are fetched by nobody; of one that was not issued nobody
             // said whether it is. As many of these are left out as of the issued ones.
-            if !issuedPages.isOpen(expired.page, now: now),
-                governor.residentShare > 0, Float(random.unit()) < governor.residentShare
-            {
-                continue
-            }
-            judge(expired, isRight: false)
+            judge(proposal, isRight: false)
         }
     }
 
     /// Whether a page was issued and has not been asked for since.
     @discardableResult
     private mutating func settleIssued(_ page: UInt64) -> Bool {
-        guard let payer = issuedPages.use(page) else { return false }
+        guard let entry = issuedPages.use(page) else { return false }
         counts.tally.used += 1
-        governor.earn(Int(payer))
+        lastPaid = now
+        governor.earn(entry)
+        if now &- entry.time > UInt32(tuning.window) {
+            governor.learnLater(entry.payer, isRight: true)
+        }
         return true
     }
 
     private mutating func judge(_ proposal: Proposal, isRight: Bool) {
         arbiter.learn(proposal.evidence, bucket: proposal.bucket, isRight: isRight)
         governor.score(proposal.supporters, isRight: isRight)
+        if proposal.supporters & PrefetchCandidates.next.rawValue != 0 {
+            neighbourhoods.learn(proposal.page &- 1, isRight: isRight)
+        }
     }
 
     // MARK: - Candidates
@@ -242,6 +275,7 @@ public struct StreamPredictor: Sendable {
         add(.markov2, markov2.successor(of: context))
         add(.markov1, markov1.successor(of: context))
         add(.lastSuccessor, lastSuccessor.successor(of: context.page))
+        add(.next, neighbourhoods.successor(of: context.page))
     }
 
     private mutating func add(_ candidate: PrefetchCandidate, _ guess: SuccessorGuess?) {
@@ -249,12 +283,10 @@ public struct StreamPredictor: Sendable {
             tuning.candidates.contains(PrefetchCandidates(candidate))
         else { return }
         let bit = PrefetchCandidates(candidate).rawValue
-        let shift = UInt64(8 * candidate.rawValue)
-        // 4 stands for a candidate that does not propose the page.
-        let mark = (UInt64(guess.confidence) ^ 4) << shift
+        let mark = (UInt64(guess.confidence) ^ 4) << UInt64(4 * candidate.rawValue)
         for index in proposals.indices where proposals[index].page == guess.page {
             proposals[index].supporters |= bit
-            proposals[index].markConfidence ^= mark
+            proposals[index].confidences ^= mark
             if guess.confidence > proposals[index].confidence {
                 proposals[index].confidence = guess.confidence
                 proposals[index].payer = UInt8(candidate.rawValue)
@@ -264,18 +296,29 @@ public struct StreamPredictor: Sendable {
         proposals.append(
             Ranked(
                 page: guess.page, supporters: bit, payer: UInt8(candidate.rawValue),
-                confidence: guess.confidence, markConfidence: 0x0404_0404 ^ mark, probability: 0))
+                confidence: guess.confidence, confidences: 0x4_4444 ^ mark, probability: 0))
     }
 
     private func evidence(_ proposal: Ranked) -> Evidence {
-        var nominal = UInt64(proposal.supporters) | proposal.markConfidence << 8
-        nominal |= Self.kind(context.step) << 40
-        nominal |= Self.kind(context.stepBefore) << 48
-        nominal |= Self.kind(thirdStep) << 56
+        var nominal = proposal.confidences
+        nominal |= UInt64(proposal.supporters.nonzeroBitCount - 1) << 20
+        nominal |= runClass << 24 | UInt64(absences & 3) << 28
+        nominal |= Self.kind(context.step) << 32 | Self.kind(context.stepBefore) << 36
+        nominal |= Self.kind(thirdStep) << 40
         let step = proposal.page &- context.page
         return Evidence(
             nominal: nominal, distance: Float(64 - min(step, 0 &- step).leadingZeroBitCount),
             recentRight: governor.accounts[Int(proposal.payer)].recentRight)
+    }
+
+    private var runClass: UInt64 {
+        guard let run else { return 0 }
+        switch run.length {
+        case 1: return run.step == 1 ? 1 : 0
+        case 2: return 2
+        case ...7: return 3
+        default: return 4
+        }
     }
 
     /// Steps by kind: none or one on, one back, and by their number of bits.
@@ -302,24 +345,42 @@ public struct StreamPredictor: Sendable {
             let bucket = PrefetchArbiter.bucket(
                 payer: Int(proposal.payer), confidence: Int(proposal.confidence),
                 supporters: proposal.supporters.nonzeroBitCount)
-            proposals[index].probability = arbiter.probability(evidence, bucket: bucket)
-            if !book.contains(proposal.page) {
+            let probability = arbiter.probability(evidence, bucket: bucket)
+            proposals[index].probability = probability
+            if isOfInterest(probability), !book.contains(proposal.page) {
                 book.insert(
                     Proposal(
                         page: proposal.page, evidence: evidence, time: now, bucket: bucket,
                         payer: proposal.payer, supporters: proposal.supporters))
             }
         }
-        proposals.sort { $0.probability > $1.probability }
+        rank()
         var room = tuning.mostPerAccess
         for index in proposals.indices where room > 0 {
             let proposal = proposals[index]
             guard isWorthy(proposal.probability) else { break }
-            lastWorthy = now
-            isAsleep = false
+            wake()
             room -= issue(proposal.page, payer: Int(proposal.payer), into: &predictions)
         }
         if room > 0, let best = proposals.first { follow(best, room: room, into: &predictions) }
+    }
+
+    /// Of proposals that are far from being worth a fetch only some are booked and learned from.
+    /// Which ones depends on what is known of them, not on what comes of them, so that estimates
+    /// stay unbiased.
+    private mutating func isOfInterest(_ probability: Float) -> Bool {
+        probability >= Float(tuning.cost) / 4 || random.next() & 3 == 0
+    }
+
+    /// By insertion: there are five at most.
+    private mutating func rank() {
+        for index in proposals.indices.dropFirst() {
+            var place = index
+            while place > 0, proposals[place - 1].probability < proposals[place].probability {
+                proposals.swapAt(place - 1, place)
+                place -= 1
+            }
+        }
     }
 
     private func isWorthy(_ probability: Float) -> Bool {
@@ -328,13 +389,15 @@ public struct StreamPredictor: Sendable {
 
     /// How many pages this issued: 0 or 1.
     private mutating func issue(
-        _ page: UInt64, payer: Int, into predictions: inout [UInt64]
+        _ page: UInt64, payer: Int, reach: UInt8 = 0, into predictions: inout [UInt64]
     ) -> Int {
         guard !issuedPages.isOpen(page, now: now) || !tuning.isGoverned,
             !tuning.isGoverned || governor.pay(payer, now: now)
         else { return 0 }
         predictions.append(page)
-        issuedPages.insert(page, payer: UInt8(payer), now: now)
+        let forgotten = issuedPages.insert(
+            page, payer: UInt8(payer), reach: reach, now: now)
+        if let forgotten { governor.learnLater(forgotten.payer, isRight: false) }
         counts.tally.issued += 1
         return 1
     }
@@ -346,21 +409,26 @@ public struct StreamPredictor: Sendable {
         _ best: Ranked, room: Int, into predictions: inout [UInt64]
     ) {
         let payer = Int(best.payer)
-        var depth = tuning.isGoverned ? governor.depth(of: payer) : tuning.mostPerAccess
+        let depth = tuning.isGoverned ? governor.depth(of: payer) : tuning.mostPerAccess
         var room = room
         var probability = best.probability
         var ahead = context
         ahead.advance(to: best.page)
         let isRun = payer == PrefetchCandidate.stride.rawValue
-        while depth > 1, room > 0 {
-            depth -= 1
+        var steps = 1
+        while steps < depth, room > 0 {
+            steps += 1
             guard let (page, likely) = isRun ? goOn(best) : successor(of: ahead) else { return }
             probability *= isRun ? best.probability : likely
             guard isWorthy(probability), page != context.page else { return }
             ahead.advance(to: page)
-            if !predictions.contains(page) {
-                room -= issue(page, payer: payer, into: &predictions)
+            guard !predictions.contains(page), !issuedPages.isOpen(page, now: now) else {
+                continue
             }
+            let reach = PrefetchGovernor.reachClass(steps)
+            let precision = governor.precision(ahead: reach, payer, expected: probability)
+            guard isWorthy(precision) else { return }
+            room -= issue(page, payer: payer, reach: reach, into: &predictions)
         }
 
         func goOn(_ best: Ranked) -> (UInt64, Float)? {
@@ -384,6 +452,7 @@ public struct StreamPredictor: Sendable {
         consider(.markov2, markov2.successor(of: ahead))
         consider(.markov1, markov1.successor(of: ahead))
         consider(.lastSuccessor, lastSuccessor.successor(of: ahead.page))
+        consider(.next, neighbourhoods.successor(of: ahead.page))
         return best
     }
 }

@@ -150,7 +150,11 @@ public struct HoeffdingTree: Sendable {
     /// One value for each attribute; nominal ones are whole numbers.
     public mutating func learn(_ values: [Float], label: Int) {
         precondition(values.count == attributes.count && label >= 0 && label < classes)
-        let leaf = leaf(of: values)
+        learn(values, label: label, at: leaf(of: values))
+    }
+
+    /// The same when it is known where the values lead to.
+    mutating func learn(_ values: [Float], label: Int, at leaf: Int) {
         score(leaf, values, label)
         classCounts[leaf * classes + label] += 1
         let block = Int(nodes[leaf].block)

@@ -12,13 +12,13 @@ public struct PrefetchTrial: Sendable {
     /// that gives a page of 16 KiB after 64 us and 1 GB/s. They are a model, not measurements.
     public struct Costs: Sendable, Equatable {
         /// Of every request, whether its page is there or not.
-        public var request: UInt64 = 10_000
+        public var request: UInt64 = 25_000
         /// Of a page that was not there, besides the device's time.
         public var miss: UInt64 = 5_000
         public var latency: UInt64 = 64_000
         public var transfer: UInt64 = 16_000
         /// Fetches at once; one of them is kept for demand, so at least 2.
-        public var channels = 4
+        public var channels = 8
         /// Prefetches that may wait; more are dropped.
         public var queueLength = 32
 
@@ -97,6 +97,8 @@ private struct Replay {
     var now: UInt64 = 0
     var result = PrefetchResult()
     var predictions: [UInt64] = []
+    /// The page that is being fetched on demand, or -1.
+    private var demanded: Int32 = -1
 
     init(trial: PrefetchTrial) {
         costs = trial.costs
@@ -137,10 +139,12 @@ private struct Replay {
                 predictor.note(.dropped, of: key)
             }
             let arrival = device.demand(at: now)
+            demanded = page
             predictor.observe(key, wasResident: false, into: &predictions)
             followPredictions(&predictor)
             now = arrival + costs.miss
             land(&predictor)
+            demanded = -1
             admit(page, isPrefetched: false, &predictor)
             result.misses += 1
             if hitWithout { result.caused += 1 }
@@ -168,7 +172,9 @@ private struct Replay {
     mutating func followPredictions(_ predictor: inout some PagePredictor) {
         for key in predictions {
             let page = memory.number(of: key)
-            if memory.contains(page) || device.finish(of: page) != nil || device.isQueued(page) {
+            let isComing =
+                page == demanded || device.finish(of: page) != nil || device.isQueued(page)
+            if isComing || memory.contains(page) {
                 predictor.note(.dropped, of: key)
             } else if !device.enqueue(page, now: now) {
                 result.dropped += 1

@@ -1,22 +1,13 @@
 public import LociPrefetch
 
-/// Fetches the page after the one that was asked for: read-ahead, the least one can do.
-public struct ReadAhead: PagePredictor, Sendable {
-    public init() {}
-
-    public mutating func observe(
-        _ page: UInt64, wasResident: Bool, into predictions: inout [UInt64]
-    ) {
-        predictions.append(page &+ 1)
-    }
-}
-
 /// One candidate alone, without an arbiter and without a governor: what it expects is fetched.
+/// `next` alone is read-ahead, the least one can do.
 public struct SoloPredictor: PagePredictor, Sendable {
     private enum Table: Sendable {
         case stride(StrideDetector)
         case last(LastSuccessorTable)
         case markov(MarkovTable)
+        case next
     }
 
     private var table: Table
@@ -35,6 +26,7 @@ public struct SoloPredictor: PagePredictor, Sendable {
             case .lastSuccessor: .last(LastSuccessorTable(entriesLog2: entriesLog2))
             case .markov1: .markov(MarkovTable(order: 1, entriesLog2: entriesLog2))
             case .markov2: .markov(MarkovTable(order: 2, entriesLog2: entriesLog2))
+            case .next: .next
             }
         self.leastConfidence = leastConfidence
     }
@@ -47,23 +39,25 @@ public struct SoloPredictor: PagePredictor, Sendable {
         switch table {
         case .stride(var detector):
             // Out of the enumeration while it changes, so that nothing is copied.
-            table = .last(LastSuccessorTable(entriesLog2: 1))
+            table = .last(LastSuccessorTable(entriesLog2: 2))
             if let run = detector.observe(page), run.isConfirmed {
                 guess = SuccessorGuess(page: page &+ run.step, confidence: 3)
             }
             table = .stride(detector)
         case .last(var successors):
-            table = .last(LastSuccessorTable(entriesLog2: 1))
+            table = .last(LastSuccessorTable(entriesLog2: 2))
             if context.length > 0 { successors.learn(context.page, isFollowedBy: page) }
             guess = successors.successor(of: page)
             table = .last(successors)
         case .markov(var steps):
-            table = .last(LastSuccessorTable(entriesLog2: 1))
+            table = .last(LastSuccessorTable(entriesLog2: 2))
             steps.learn(context, isFollowedBy: page)
             var next = context
             next.advance(to: page)
             guess = steps.successor(of: next)
             table = .markov(steps)
+        case .next:
+            guess = SuccessorGuess(page: page &+ 1, confidence: 3)
         }
         context.advance(to: page)
         guard let guess, guess.confidence >= leastConfidence, guess.page != page else { return }
