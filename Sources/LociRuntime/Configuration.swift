@@ -36,6 +36,10 @@ public struct ClusterConfiguration: Sendable, Equatable {
     public let checkpointLogBytes: Int
     /// Bytes of pages that each shard moves between tiers of files in a second, at most.
     public let migrationBytesPerSecond: Int
+    /// What may be fetched before it is asked for.
+    public let prefetch: PrefetchChoice
+    /// Between two rounds of gossip of each process; nil if there is none.
+    public let gossipMilliseconds: Int?
     /// Threads of each shard that may wait for files.
     public let ioThreads: Int
     /// Whether endpoints outside of loopback may be bound without keys.
@@ -79,6 +83,9 @@ public struct ClusterConfiguration: Sendable, Equatable {
             "migration-rate", in: ConfigurationRanges.migrationBytesPerSecond, default: 64 << 20)
         checkpointLogBytes = try document.byteCount(
             "checkpoint-after", in: ConfigurationRanges.checkpointLogBytes, default: 256 << 20)
+        prefetch = try document.choice("prefetch", default: .on)
+        gossipMilliseconds = try document.milliseconds(
+            "gossip", in: ConfigurationRanges.gossipMilliseconds, default: 500)
         ioThreads = try document.integer(
             "io-threads", in: ConfigurationRanges.ioThreads, default: 16)
         logLevel = try document.logLevel("log-level", default: .info)
@@ -98,7 +105,7 @@ public struct ClusterConfiguration: Sendable, Equatable {
     static let keys = [
         "name", "id", "data-folder", "partitions", "coordinator", "shards", "tiers",
         "migration-rate", "page-in", "write-buffer", "snapshot-folder", "checkpoint-after",
-        "io-threads", "insecure", "log-level",
+        "prefetch", "gossip", "io-threads", "insecure", "log-level",
     ]
 }
 
@@ -111,6 +118,7 @@ public enum ConfigurationRanges {
     public static let writeBufferBytes = (1 << 20)...(1 << 40)
     public static let checkpointLogBytes = (1 << 20)...(1 << 40)
     public static let migrationBytesPerSecond = (1 << 20)...(64 << 30)
+    public static let gossipMilliseconds = 100...60_000
     public static let ioThreads = 1...64
     /// Shards of a cluster: each has at least one partition.
     public static let shards = 1...Limits.partitions

@@ -64,7 +64,8 @@ private final class CoordinatorDriver {
         stop = StopSignal(waking: mailbox.wakeUp)
         node = CoordinatorNode(
             metadata: metadata, endpoints: configuration.shards.map(\.description),
-            rarity: rarity, stopwatch: Clock.now)
+            rarity: rarity, givesHints: configuration.prefetch == .on,
+            gossip: configuration.gossip, stopwatch: Clock.now)
         logger.notice(
             "ready",
             metadata: [

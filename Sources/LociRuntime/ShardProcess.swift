@@ -42,6 +42,8 @@ final class ShardDriver {
     private var reportedAt = Instant.zero
     private var node: ShardNode
     private let migrator: Migrator?
+    private let gossip: GossipSockets
+    private let poller = Poller()
     private var directives: [ShardDirective] = []
     private var rejected: UInt64 = 0
     private var undelivered: UInt64 = 0
@@ -82,8 +84,11 @@ final class ShardDriver {
                 clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
                 partitions: map.partitions, shards: map.shards,
                 dram: dram, far: far, countsHeat: configuration.tier(.hdd) != nil,
-                checkpointLogBytes: UInt64(configuration.checkpointLogBytes)),
+                checkpointLogBytes: UInt64(configuration.checkpointLogBytes),
+                gossip: configuration.gossip, guesses: configuration.prefetch == .on,
+                takesPrefetches: configuration.prefetch != .off),
             recovered: recovered, stopwatch: Clock.now)
+        gossip = GossipSockets(context, configuration.shards)
         migrator = Self.migrator(configuration, store)
         migrator?.start()
         logger.notice(
@@ -142,13 +147,15 @@ final class ShardDriver {
     private static let reportMicroseconds: UInt64 = 500_000
 
     func serve() throws {
-        let poller = Poller()
         poller.add(router)
         poller.add(mailbox.wakeUp)
         while !stop.isSet, fatal == nil {
             _ = try poller.wait(timeoutMilliseconds: patience)
             for event in mailbox.takeAll() where fatal == nil { handle(event) }
             try receive()
+            for (shard, message) in try gossip.receive() where fatal == nil {
+                handle(.heard(from: shard, message))
+            }
             if node.isWaitingForRoom { handle(.released) }
             if let wake = node.nextWake, wake <= Clock.now() { handle(.woken) }
             if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
@@ -233,6 +240,7 @@ final class ShardDriver {
     private func carryOut(_ directive: ShardDirective) {
         switch directive {
         case .send(let peer, let message): send(message, to: PeerID(value: peer))
+        case .tell(let shard, let message): gossip.send(message, to: shard, poller)
         case .load(let requests): pool.load(requests)
         case .hasten(let addresses): pool.hasten(addresses)
         case .write(let write): pool.write(write)

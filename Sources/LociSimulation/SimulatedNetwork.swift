@@ -22,6 +22,11 @@ struct SimulatedNetwork {
     private(set) var damaged: UInt64 = 0
     private(set) var duplicated: UInt64 = 0
 
+    /// Whether nothing comes from one shard to another: either is cut off that way.
+    func isCut(from shard: Int, to other: Int) -> Bool {
+        isCutToCoordinator.contains(shard) || isCutFromCoordinator.contains(other)
+    }
+
     /// Copies of a message with their delays in microseconds; none if it is lost.
     mutating func carry(
         _ frames: [Bytes], mayRepeat: Bool, _ random: inout SeededRandom

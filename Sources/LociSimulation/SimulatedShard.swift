@@ -52,13 +52,15 @@ final class SimulatedShard {
     private let map: PartitionMap
     private let tuning: SearchTuning
     private let memory: SimulatedMemory
+    private let gossip: GossipSettings?
     private let sabotage: Sabotage?
     private var dram: MemoryTier
 
     init(
         index: ShardIndex, clusterID: UInt64, map: PartitionMap, tuning: SearchTuning,
-        memory: SimulatedMemory, sabotage: Sabotage?
+        memory: SimulatedMemory, gossip: GossipSettings?, sabotage: Sabotage?
     ) {
+        self.gossip = gossip
         self.sabotage = sabotage
         self.memory = memory
         dram = memory.dram
@@ -86,7 +88,7 @@ final class SimulatedShard {
             ShardNode.Settings(
                 clusterID: identity.clusterID, shard: index, incarnation: store!.incarnation,
                 partitions: map.partitions, shards: map.shards, dram: dram, far: memory.far,
-                checkpointLogBytes: 48 << 10),
+                checkpointLogBytes: 48 << 10, gossip: gossip, guesses: gossip != nil),
             recovered: recovered, stopwatch: stopwatch)
         laneFree = Array(repeating: now, count: Self.lanes)
         background = [:]
@@ -213,7 +215,7 @@ final class SimulatedShard {
             case .snapshot(let place, let partition, _, _):
                 let error = LociError(.failedPrecondition, "There are no snapshots here.")
                 return .snapshotDone(place, partition, .failure(error))
-            case .load, .hasten, .send, .stop: break
+            case .load, .hasten, .send, .tell, .stop: break
             }
             return nil
         } catch {
@@ -229,7 +231,7 @@ final class SimulatedShard {
         case .survey(let request): .surveyed(request, .failure(error))
         case .snapshot(let place, let partition, _, _):
             .snapshotDone(place, partition, .failure(error))
-        case .load, .hasten, .drop, .send, .stop, .scrub: nil
+        case .load, .hasten, .drop, .send, .tell, .stop, .scrub: nil
         }
     }
 }

@@ -26,7 +26,8 @@ extension Simulation {
             let clock = now
             coordinator = CoordinatorNode(
                 metadata: metadata, endpoints: shards.map { "simulated-\($0.index)" },
-                rarity: rarity, tuning: tuning, stopwatch: { clock })
+                rarity: rarity, tuning: tuning, givesHints: gossip != nil, gossip: gossip,
+                stopwatch: { clock })
         } catch {
             fail("the coordinator could not start: \(error)")
         }

@@ -30,6 +30,10 @@ public struct SimulationReport: Equatable, Sendable {
     /// fetched because of them by shards that have not crashed since.
     public var advised = 0
     public var pagesPrefetched = 0
+    /// Pages that such shards fetched because an earlier life had them, or others hinted at them.
+    public var pagesWarmed = 0
+    /// Hash over what clients were answered, in order: bytes, ids and errors, but no receipts.
+    public var answers: UInt64 = 0
     /// Hard locations at the end, and the generation that was reached.
     public var locations = 0
     public var generation: UInt32 = 0
@@ -49,7 +53,9 @@ public enum Sabotage: Sendable, CaseIterable {
 public final class Simulation {
     enum Event {
         case toCoordinator(from: Sender, [Bytes])
-        case toShard(Int, [Bytes])
+        case toShard(Int, from: UInt64, [Bytes])
+        /// An answer to what the first shard asked the second over a connection of its own.
+        case toAsker(Int, from: Int, [Bytes])
         case toClient(Int, [Bytes])
         case disk(Int, life: Int, ShardDirective)
         case release(Int, life: Int)
@@ -77,6 +83,10 @@ public final class Simulation {
 
     let seed: UInt64
     var random: SeededRandom
+    /// For what gossip sends alone, so that without it nothing else gets other numbers.
+    var gossipRandom: SeededRandom
+    let gossip: GossipSettings?
+    private let isFaultless: Bool
     var queue = EventQueue<Event>()
     var now = Instant.zero
     var network = SimulatedNetwork()
@@ -93,10 +103,23 @@ public final class Simulation {
     let tuning: SearchTuning
     static let clusterID: UInt64 = 0x51A7
 
-    /// - Parameter sabotage: Breaks the cluster on purpose, to see that the checks notice.
-    public init(seed: UInt64, sabotage: Sabotage? = nil) {
+    /// - Parameters:
+    ///   - sabotage: Breaks the cluster on purpose, to see that the checks notice.
+    ///   - gossips: Whether processes gossip, hint and guess.
+    ///   - isFaultless: Nothing is lost, delayed or ended, and one client asks after the other.
+    public init(
+        seed: UInt64, sabotage: Sabotage? = nil, gossips: Bool = true, isFaultless: Bool = false
+    ) {
         self.seed = seed
+        self.isFaultless = isFaultless
         random = SeededRandom(seed: seed)
+        gossipRandom = SeededRandom(seed: seed ^ 0x6055)
+        // Everything sooner than in real processes: these lives are short.
+        var gossip = GossipSettings(intervalMicroseconds: 100_000, seed: seed)
+        gossip.silenceMicroseconds = 800_000
+        gossip.publicationMicroseconds = 300_000
+        let settings = gossips ? gossip : nil
+        self.gossip = settings
         map = PartitionMap(partitions: 3 + random.below(3), shards: 3)
         var tuning = SearchTuning()
         tuning.splitAbove = 8 + random.below(10)
@@ -109,22 +132,24 @@ public final class Simulation {
         shards = (0..<map.shards).map {
             SimulatedShard(
                 index: ShardIndex($0), clusterID: Self.clusterID, map: map, tuning: tuning,
-                memory: memory, sabotage: sabotage)
+                memory: memory, gossip: settings, sabotage: sabotage)
         }
-        workload = Workload(seed: seed)
+        workload = Workload(seed: seed, clients: isFaultless ? 1 : 4)
         report.seed = seed
     }
 
     /// Runs the whole life.
     public func run() -> SimulationReport {
-        network.faults = SimulatedNetwork.Faults(
-            loss: random.chance(0.5) ? 0 : random.unit() * 0.05,
-            duplication: random.unit() * 0.05, damage: random.chance(0.5) ? 0 : 0.01,
-            straggling: random.unit() * 0.03)
+        if !isFaultless {
+            network.faults = SimulatedNetwork.Faults(
+                loss: random.chance(0.5) ? 0 : random.unit() * 0.05,
+                duplication: random.unit() * 0.05, damage: random.chance(0.5) ? 0 : 0.01,
+                straggling: random.unit() * 0.03)
+        }
         startCoordinator()
         for shard in shards.indices { startShard(shard) }
         for client in 0..<workload.clients { plan(.client(client), afterMicroseconds: 300_000) }
-        for _ in 0..<(2 + random.below(6)) {
+        for _ in 0..<(isFaultless ? 0 : 2 + random.below(6)) {
             let at = UInt64(random.below(Int(Self.faultMilliseconds) - 500) + 400)
             queue.plan(.fault, at: Instant.zero.advanced(milliseconds: at))
         }
@@ -156,6 +181,8 @@ public final class Simulation {
         report.degraded = workload.degraded
         report.advised = workload.advised
         report.pagesPrefetched = shards.reduce(0) { $0 + Int($1.node?.tally(.told).issued ?? 0) }
+        report.pagesWarmed = shards.reduce(0) { $0 + Int($1.node?.tally(.hinted).issued ?? 0) }
+        report.answers = workload.answers
         report.violation = report.violation ?? workload.violation
     }
 
@@ -175,7 +202,10 @@ public final class Simulation {
     private func handle(_ event: Event) {
         switch event {
         case .toCoordinator(let sender, let frames): deliver(frames, from: sender)
-        case .toShard(let shard, let frames): deliver(frames, toShard: shard)
+        case .toShard(let shard, let peer, let frames):
+            deliver(frames, toShard: shard, from: peer)
+        case .toAsker(let shard, let other, let frames):
+            deliver(frames, toAsker: shard, from: other)
         case .toClient(let client, let frames): deliver(frames, toClient: client)
         case .disk(let shard, let life, let directive):
             guard shards[shard].life == life else { return }
@@ -232,11 +262,20 @@ public final class Simulation {
         }
     }
 
-    private func deliver(_ frames: [Bytes], toShard shard: Int) {
+    private func deliver(_ frames: [Bytes], toShard shard: Int, from peer: UInt64) {
         guard shards[shard].isUp else { return }
         note(frames, 100 + UInt64(shard))
-        if let message = decode(frames) { tell(shard, .received(from: 1, message)) }
+        if let message = decode(frames) { tell(shard, .received(from: peer, message)) }
     }
+
+    private func deliver(_ frames: [Bytes], toAsker shard: Int, from other: Int) {
+        guard shards[shard].isUp else { return }
+        note(frames, 300 + UInt64(shard))
+        if let message = decode(frames) { tell(shard, .heard(from: ShardIndex(other), message)) }
+    }
+
+    /// How shards know the coordinator, and from there on each other.
+    private static let coordinatorPeer: UInt64 = 1
 
     private func deliver(_ frames: [Bytes], toClient client: Int) {
         note(frames, 200 + UInt64(client))
@@ -252,9 +291,17 @@ public final class Simulation {
     private func tell(_ shard: Int, _ event: ShardEvent) {
         for directive in shards[shard].handle(event, at: now) {
             switch directive {
-            case .send(_, let message):
+            case .send(Self.coordinatorPeer, let message):
                 guard !network.isCutToCoordinator.contains(shard) else { continue }
                 send(message, mayRepeat: true) { .toCoordinator(from: .shard(shard), $0) }
+            case .send(let peer, let message):
+                let asker = Int(peer - Self.coordinatorPeer) - 1
+                guard !network.isCut(from: shard, to: asker) else { continue }
+                send(message, mayRepeat: true) { .toAsker(asker, from: shard, $0) }
+            case .tell(let other, let message):
+                guard !network.isCut(from: shard, to: Int(other)) else { continue }
+                let peer = Self.coordinatorPeer + 1 + UInt64(shard)
+                send(message, mayRepeat: true) { .toShard(Int(other), from: peer, $0) }
             case .stop(let error):
                 fail("shard \(shard) stopped: \(error)")
             default:
@@ -294,7 +341,9 @@ public final class Simulation {
                 send(message, mayRepeat: false) { .toClient(Int(peer), $0) }
             case .send(let shard, let message):
                 guard !network.isCutFromCoordinator.contains(Int(shard)) else { continue }
-                send(message, mayRepeat: true) { .toShard(Int(shard), $0) }
+                send(message, mayRepeat: true) {
+                    .toShard(Int(shard), from: Self.coordinatorPeer, $0)
+                }
             case .persist, .saveRarity:
                 plan(
                     .persist(life: coordinatorLife, directive),
@@ -317,9 +366,13 @@ public final class Simulation {
         }
         // Bulk frames are shared memory until they are sent; the wire has its own copy.
         let copies = frames.map { $0.compact() }
-        for (frames, delay) in network.carry(copies, mayRepeat: mayRepeat, &random) {
-            plan(event(frames), afterMicroseconds: delay)
+        var carried: [(frames: [Bytes], delay: UInt64)]
+        if case .gossip = message.body {
+            carried = network.carry(copies, mayRepeat: mayRepeat, &gossipRandom)
+        } else {
+            carried = network.carry(copies, mayRepeat: mayRepeat, &random)
         }
+        for (frames, delay) in carried { plan(event(frames), afterMicroseconds: delay) }
     }
 
     private func carryOutPersist(_ directive: CoordinatorDirective) {

@@ -28,6 +28,7 @@ extension Workload {
     mutating func answered(_ client: Int, _ message: Message) {
         guard let request = requests[client], request.id == message.header.requestID else { return }
         requests[client] = nil
+        note(message, to: request)
         if case .failure(let error) = message.body {
             return failed(request, error)
         }
@@ -52,6 +53,16 @@ extension Workload {
         case (.check(let check), _): judge(check, message, request.id)
         default: violation = "an answer of the wrong kind: \(message.body)"
         }
+    }
+
+    /// What does not depend on how soon things happen: no receipts, and no tickets.
+    private mutating func note(_ message: Message, to request: Request) {
+        if case .advice = request.action { return }
+        if case .failure(let error) = message.body {
+            answers = mix64(answers ^ Bytes(utf8: "\(error.code)").checksum())
+        }
+        answers = mix64(answers ^ request.id)
+        for frame in message.bulk { answers = frame.checksum(seed: answers) }
     }
 
     private mutating func failed(_ request: Request, _ error: LociError) {

@@ -17,7 +17,7 @@ struct Workload {
     static let field = "rows"
     static let collection = "points"
 
-    let clients = 4
+    let clients: Int
     var random: SeededRandom
     var phase = Phase.creating
     var cells: [CellIndex: Register] = [:]
@@ -41,6 +41,8 @@ struct Workload {
     /// Prefetches that were asked for, by their tickets.
     var tickets: [UInt64] = []
     var advised = 0
+    /// Hash over what was answered, in order.
+    var answers: UInt64 = 0
 
     struct Request {
         let id: UInt64
@@ -69,7 +71,8 @@ struct Workload {
         case search(PointID)
     }
 
-    init(seed: UInt64) {
+    init(seed: UInt64, clients: Int) {
+        self.clients = clients
         random = SeededRandom(seed: seed ^ 0xC11E47)
         var names: [CellIndex] = []
         for _ in 0..<30 { names.append(UInt64.random(in: 0..<Self.cellCount, using: &random)) }

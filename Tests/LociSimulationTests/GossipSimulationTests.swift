@@ -52,7 +52,7 @@ import Testing
         #expect(first.digest != other.digest)
     }
 
-    /// The slowest of 200 seeds stayed within it, for 2 to 1,000 nodes.
+    /// The slowest of 200 seeds stayed within it for up to 16 nodes; of fewer seeds for more.
     private func bound(_ nodes: Int, _ loss: Double) -> Double {
         let (slope, start) =
             loss == 0 ? (0.6, 1.0) : loss <= 0.1 ? (0.8, 3.0) : (1.7, 9.0)

@@ -13,6 +13,7 @@ import Testing
         var acknowledged = 0
         var learned = 0
         var prefetched = 0
+        var warmed = 0
         let first = group * Self.seedsPerGroup + 1
         for seed in first..<(first + Self.seedsPerGroup) {
             let report = Simulation(seed: seed).run()
@@ -21,12 +22,31 @@ import Testing
             acknowledged += report.acknowledged
             learned += report.generation > 0 ? 1 : 0
             prefetched += report.pagesPrefetched
+            warmed += report.pagesWarmed
         }
         // The runs reach what they are for.
         #expect(crashes >= 10)
         #expect(acknowledged >= 400)
         #expect(learned >= 5)
         #expect(prefetched >= 50)
+        #expect(warmed >= 10)
+    }
+
+    /// Without faults and with one client, what processes tell each other changes no answer.
+    @Test func gossipAndHintsChangeNoAnswer() {
+        for seed in 1...6 as ClosedRange<UInt64> {
+            let with = Simulation(seed: seed, gossips: true, isFaultless: true).run()
+            let without = Simulation(seed: seed, gossips: false, isFaultless: true).run()
+            #expect(with.violation == nil && without.violation == nil, "seed \(seed)")
+            #expect(with.reads > 20 && with.messages > without.messages + 100)
+            #expect(with.answers == without.answers, "seed \(seed)")
+            print(
+                "seed \(seed): \(with.reads) reads, answers "
+                    + "\(String(with.answers, radix: 16)) with gossip, "
+                    + "\(String(without.answers, radix: 16)) without")
+            let other = Simulation(seed: seed + 1, gossips: true, isFaultless: true).run()
+            #expect(with.answers != other.answers)
+        }
     }
 
     @Test(arguments: [3, 17, 99] as [UInt64])

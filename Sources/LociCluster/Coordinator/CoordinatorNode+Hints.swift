@@ -16,6 +16,8 @@ struct CrossShardHints: Sendable {
     static let leastMissShare = 0.005
 
     var streams: FieldStreams
+    /// What is kept over a restart.
+    var transitions = TransitionBook()
     /// Of each shard: pages requested and found, as it reported last, and whether hints to it are
     /// worth their message.
     private var reported: [(requested: UInt64, hit: UInt64, isWorth: Bool)]
@@ -60,6 +62,8 @@ struct CrossShardHints: Sendable {
         for page in pages {
             let home = map.shard(of: geometry.address(ofPage: page).partition)
             predictions.removeAll(keepingCapacity: true)
+            transitions.note(
+                page: page, of: field.definition.space, on: home, session: session)
             streams.observe(
                 page: page, of: field.definition.space, session: session, wasResident: false,
                 into: &predictions)
@@ -67,6 +71,44 @@ struct CrossShardHints: Sendable {
             for next in predictions { add(next, besides: home, field, map, &hints) }
         }
         return hints
+    }
+
+    /// How often the streams are shown what was confirmed before: until they believe it.
+    private static let repetitions = 3
+
+    /// Learns from what an earlier life of the coordinator has published.
+    mutating func remember(_ payload: Bytes, _ catalog: Catalog, _ map: PartitionMap) {
+        let known = (TransitionBook.decoded(payload) ?? []).filter { transition in
+            guard let field = catalog.field(space: transition.space),
+                transition.from < field.pageCount, transition.to < field.pageCount
+            else { return false }
+            let geometry = FieldGeometry(field, partitions: map.partitions)
+            let from = map.shard(of: geometry.address(ofPage: transition.from).partition)
+            return from != map.shard(of: geometry.address(ofPage: transition.to).partition)
+        }
+        for transition in known { transitions.remember(transition) }
+        for repetition in 0..<Self.repetitions {
+            for (index, transition) in known.enumerated() {
+                // A session of its own, so that nothing follows from the transition before.
+                let session = UInt64.max - UInt64(repetition * known.count + index)
+                show(transition.from, transition, session, expecting: transition.to)
+                show(transition.to, transition, session, expecting: nil)
+            }
+        }
+    }
+
+    private mutating func show(
+        _ page: UInt64, _ transition: TransitionBook.Transition, _ session: UInt64,
+        expecting next: UInt64?
+    ) {
+        predictions.removeAll(keepingCapacity: true)
+        streams.observe(
+            page: page, of: transition.space, session: session, wasResident: false,
+            into: &predictions)
+        // Nobody fetches them.
+        for predicted in predictions where predicted != next {
+            streams.note(.dropped, page: predicted, of: transition.space)
+        }
     }
 
     private mutating func expect(

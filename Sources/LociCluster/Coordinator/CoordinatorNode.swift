@@ -90,6 +90,8 @@ public struct CoordinatorNode: Sendable {
 
     /// Nil if it gives none.
     var hints: CrossShardHints?
+    /// Nil if it takes no part in gossip.
+    var gossip: ClusterGossip?
 
     var now = Instant.zero
     private var eventStarted = Instant.zero
@@ -111,10 +113,11 @@ public struct CoordinatorNode: Sendable {
     ///   - endpoints: Of the shards, to be shown.
     ///   - rarity: Saved state of the encoders of text collections.
     ///   - givesHints: Whether to learn from reads what will be read next.
+    ///   - gossip: Nil if it takes no part in gossip.
     public init(
         metadata: ClusterMetadata, endpoints: [String], rarity: [SpaceID: Bytes] = [:],
         tuning: SearchTuning = SearchTuning(), givesHints: Bool = true,
-        stopwatch: @escaping @Sendable () -> Instant
+        gossip: GossipSettings? = nil, stopwatch: @escaping @Sendable () -> Instant
     ) {
         precondition(endpoints.count == metadata.map.shards)
         self.metadata = metadata
@@ -125,6 +128,11 @@ public struct CoordinatorNode: Sendable {
         hints =
             givesHints
             ? CrossShardHints(shards: endpoints.count, seed: mix64(metadata.clusterID)) : nil
+        self.gossip = gossip.map {
+            ClusterGossip(
+                $0, node: ClusterGossip.coordinator, incarnation: metadata.incarnation,
+                shards: endpoints.count)
+        }
         sessions = endpoints.map { _ in ShardSession() }
         nextSequence = metadata.incarnation << 40
         nextRequest = metadata.incarnation << 40

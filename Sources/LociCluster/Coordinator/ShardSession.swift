@@ -33,6 +33,7 @@ extension CoordinatorNode {
         repeatFinish(into: &directives)
         advanceLearning(into: &directives)
         saveRarity(into: &directives)
+        advanceGossip(into: &directives)
     }
 
     private mutating func keepInTouch(
@@ -141,6 +142,7 @@ extension CoordinatorNode {
         switch message.body {
         case .pong(let pong): follow(pong, message.bulk[0], shard, into: &directives)
         case .news(let news): learnNews(news, message.bulk, into: &directives)
+        case .gossip(let gossip): heard(gossip, message.bulk, shard, into: &directives)
         default:
             guard let part = awaited.removeValue(forKey: message.header.requestID) else {
                 if case .acknowledged = message.body { installIfBehind(shard, into: &directives) }
@@ -174,6 +176,7 @@ extension CoordinatorNode {
         sessions[Int(shard)].lastSent = now
         installIfBehind(shard, into: &directives)
         post(.ping, to: shard, into: &directives)
+        greetWithGossip(shard, into: &directives)
     }
 
     private mutating func follow(

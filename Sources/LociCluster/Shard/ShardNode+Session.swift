@@ -79,6 +79,7 @@ extension ShardNode {
         vitals.told = tally(.told)
         vitals.hinted = tally(.hinted)
         vitals.guessed = tally(.guessed)
+        vitals.gossip = gossipVitals
         answer(
             asker, .pong(Pong(catalogVersion: catalogVersion, vitals: vitals)),
             bulk: [news.finished], into: &directives)

@@ -9,6 +9,8 @@ public import LociWire
 public enum ShardEvent: Sendable {
     /// A message from the peer with this number.
     case received(from: UInt64, Message)
+    /// A message from another shard, over this one's connection to it.
+    case heard(from: ShardIndex, Message)
     case pageArrived(PageAddress, Result<PageArrival, LociError>)
     /// Events and directives that came before have been let go of, and with them the pages that
     /// they held. To be told while `isWaitingForRoom`.
@@ -62,6 +64,8 @@ extension PageAnswer {
 /// work may overtake, and which may never overtake earlier writes of their page.
 public enum ShardDirective: Sendable {
     case send(to: UInt64, Message)
+    /// Send to another shard, over this one's own connection to it; it may be lost.
+    case tell(ShardIndex, Message)
     /// Load pages; each is answered by a `pageArrived` of its own.
     case load([PageRequest])
     /// Somebody waits for these page-ins, which were ordered as background: they are not to wait
@@ -110,11 +114,18 @@ public struct ShardNode: Sendable {
         public var countsHeat: Bool
         /// Log bytes of a partition after which a checkpoint is due.
         public var checkpointLogBytes: UInt64
+        /// Nil if the shard takes no part in gossip.
+        public var gossip: GossipSettings?
+        /// Whether to fetch what nobody has announced but the shard, or another process, expects.
+        public var guesses: Bool
+        /// Whether clients may announce what they will read; else they are told that they may not.
+        public var takesPrefetches: Bool
 
         public init(
             clusterID: UInt64, shard: ShardIndex, incarnation: UInt64, partitions: Int,
             shards: Int, dram: MemoryTier, far: MemoryTier? = nil, countsHeat: Bool = false,
-            checkpointLogBytes: UInt64
+            checkpointLogBytes: UInt64, gossip: GossipSettings? = nil, guesses: Bool = true,
+            takesPrefetches: Bool = true
         ) {
             self.clusterID = clusterID
             self.shard = shard
@@ -125,6 +136,9 @@ public struct ShardNode: Sendable {
             self.far = far
             self.countsHeat = countsHeat
             self.checkpointLogBytes = checkpointLogBytes
+            self.gossip = gossip
+            self.guesses = guesses
+            self.takesPrefetches = takesPrefetches
         }
     }
 
@@ -145,6 +159,7 @@ public struct ShardNode: Sendable {
     var snapshot: ShardSnapshotState?
     var prefetching = Prefetching()
     var verdicts: [(PageAddress, PrefetchSource, PrefetchVerdict)] = []
+    var gossip: ShardGossip?
     var now = Instant.zero
 
     /// - Parameter recovered: The shard's partitions with the LSN up to which they were replayed,
@@ -156,6 +171,13 @@ public struct ShardNode: Sendable {
         self.settings = settings
         self.stopwatch = stopwatch
         pages = PageTable(dram: settings.dram, far: settings.far, countsHeat: settings.countsHeat)
+        gossip = settings.gossip.map { gossip in
+            ShardGossip(
+                ClusterGossip(
+                    gossip, node: ClusterGossip.node(of: settings.shard),
+                    incarnation: settings.incarnation, shards: settings.shards),
+                budgetBytes: settings.dram.arena.budgetBytes)
+        }
         for (state, lsn, logBytes) in recovered {
             workers[state.partition] = PartitionWorker(
                 state: state, lsn: lsn, logBytes: logBytes)
@@ -170,6 +192,7 @@ public struct ShardNode: Sendable {
         switch event {
         case .received(let peer, let message):
             receive(message, from: peer, into: &directives)
+        case .heard(let shard, let message): heard(message, from: shard, into: &directives)
         case .pageArrived(let address, let result):
             pageArrived(address, result, into: &directives)
         case .released, .woken: pages.noteRelease()
@@ -188,6 +211,7 @@ public struct ShardNode: Sendable {
             snapshotDone(place, partition, result, into: &directives)
         }
         admitWaiting(into: &directives)
+        advanceGossip(into: &directives)
         endEvent(into: &directives)
     }
 
@@ -204,6 +228,9 @@ public struct ShardNode: Sendable {
                 microseconds: allowed == 0 ? Limits.defaultDeadlineMicroseconds : allowed))
         if case .hello(let hello) = message.body {
             return greet(hello, message.header, asker, into: &directives)
+        }
+        if case .gossip(let gossip) = message.body {
+            return heard(gossip, message.bulk, asker, into: &directives)
         }
         let isDirect = message.header.senderIncarnation == 0
         if isDirect {

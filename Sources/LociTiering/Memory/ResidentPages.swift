@@ -12,12 +12,12 @@ import LociModel
 ///   a new copy instead of changing it.
 struct ResidentPages: Sendable {
     let arena: PageArena
-    private var addresses: [PageAddress] = []
+    private(set) var addresses: [PageAddress] = []
     /// Of each slot.
     private(set) var contents: [Bytes] = []
     /// Of each slot, the round that marked it last.
     private var marks: [UInt32] = []
-    private var markRound: UInt32 = 0
+    private var markRound: UInt32 = 1
     private var freeSlots: [Int32] = []
     private var index: PageIndex
     private var policy: any EvictionPolicy
@@ -61,7 +61,7 @@ struct ResidentPages: Sendable {
     mutating func beginMarking() {
         if markRound == .max {
             marks = marks.map { _ in 0 }
-            markRound = 0
+            markRound = 1
         }
         markRound += 1
         let new = addresses.count - marks.count
@@ -73,6 +73,26 @@ struct ResidentPages: Sendable {
         if marks[Int(slot)] == markRound { return false }
         marks[Int(slot)] = markRound
         return true
+    }
+
+    /// Follows which pages are the warmest: takes those out of the lists that are not among them any
+    /// more, other than such as stand aside, and returns those that are in none of the lists.
+    mutating func followWarmth(_ most: Int, _ lists: inout [[PageAddress]]) -> [PageAddress] {
+        let warmest = policy.warmest(most)
+        beginMarking()
+        for slot in warmest { _ = mark(slot) }
+        let isWarm = markRound
+        beginMarking()
+        // A new beginning, when numbers have run out, forgets which are warm: nothing is listed.
+        for index in lists.indices {
+            lists[index].removeAll { address in
+                guard let slot = slot(of: address),
+                    marks[Int(slot)] == isWarm || !setAside.isUsual(slot)
+                else { return true }
+                return !mark(slot)
+            }
+        }
+        return warmest.filter { mark($0) }.map { addresses[Int($0)] }
     }
 
     /// Keeps a page that is not here yet. One that was fetched early stands aside until its first

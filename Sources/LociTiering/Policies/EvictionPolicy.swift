@@ -38,6 +38,10 @@ public protocol EvictionPolicy: Sendable {
 
     /// The page in the slot was dropped or became invalid. It is forgotten without a ghost.
     mutating func remove(_ slot: Int32)
+
+    /// Resident slots, at most so many, roughly in the order in which they are worth keeping.
+    /// Changes nothing; of very many pages some are not looked at.
+    func warmest(_ most: Int) -> [Int32]
 }
 
 extension EvictionPolicy {

@@ -19,4 +19,8 @@ public struct LRUPolicy: EvictionPolicy {
     }
 
     public mutating func remove(_ slot: Int32) { links.unlink(slot, from: &queue) }
+
+    public func warmest(_ most: Int) -> [Int32] {
+        links.warmest(most, of: [queue]) { _ in 0 }
+    }
 }

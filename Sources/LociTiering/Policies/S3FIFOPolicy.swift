@@ -101,4 +101,11 @@ public struct S3FIFOPolicy: EvictionPolicy {
         }
         return nil
     }
+
+    /// By uses; of as many uses those of the main queue first.
+    public func warmest(_ most: Int) -> [Int32] {
+        links.warmest(most, of: [main, small]) { slot in
+            (marks[slot] & Self.mostUses) << 1 | (marks[slot] & Self.isInMain) >> 2
+        }
+    }
 }

@@ -49,4 +49,8 @@ public struct SievePolicy: EvictionPolicy {
         links.unlink(slot, from: &queue)
         used.end(slot)
     }
+
+    public func warmest(_ most: Int) -> [Int32] {
+        links.warmest(most, of: [queue]) { used[$0] }
+    }
 }

@@ -84,6 +84,24 @@ struct SlotLinks: Sendable {
         push(slot, onto: &queue)
     }
 
+    /// Slots of the queues by their warmth, which is 0 to 7, the warmest first; of one warmth those
+    /// of the first queue first, from new to old. Looks at four times as many at most.
+    func warmest(
+        _ most: Int, of queues: [SlotQueue], warmth: (Int32) -> UInt8
+    ) -> [Int32] {
+        var byWarmth = [[Int32]](repeating: [], count: 8)
+        var left = 4 * most
+        for queue in queues {
+            var slot = queue.newest
+            while slot != Self.none, left > 0 {
+                left -= 1
+                byWarmth[Int(warmth(slot) & 7)].append(slot)
+                slot = older(than: slot)
+            }
+        }
+        return Array(byWarmth.reversed().joined().prefix(most))
+    }
+
     /// The oldest slot that is free; pinned ones that are older become the newest.
     mutating func oldest(of queue: inout SlotQueue, where isFree: (Int32) -> Bool) -> Int32? {
         for _ in 0..<queue.count {

@@ -108,4 +108,8 @@ public struct WTinyLFUPolicy: EvictionPolicy {
         links.push(slot, onto: &probation)
         parts[slot] = Part.probation
     }
+
+    public func warmest(_ most: Int) -> [Int32] {
+        links.warmest(most, of: [protected, window, probation]) { _ in 0 }
+    }
 }

@@ -22,6 +22,9 @@ struct PageSuggestions: Sendable {
 
     var isEmpty: Bool { hinted.isEmpty && guessed.isEmpty && kept.isEmpty }
 
+    /// Hinted pages that wait.
+    var hintedCount: Int { hinted.count }
+
     /// Adds a page. Returns the one that had to go for it, or itself if it waits already.
     mutating func add(_ entry: Entry, _ source: PrefetchSource) -> PageAddress? {
         source == .hinted ? hinted.add(entry) : guessed.add(entry)
@@ -53,6 +56,7 @@ struct PageSuggestions: Sendable {
         private var waiting: Set<PageAddress> = []
 
         var isEmpty: Bool { start == entries.count }
+        var count: Int { entries.count - start }
         var first: Entry? { isEmpty ? nil : entries[start] }
 
         mutating func add(_ entry: Entry) -> PageAddress? {

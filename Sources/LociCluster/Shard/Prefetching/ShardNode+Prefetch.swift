@@ -14,6 +14,7 @@ extension ShardNode {
         into directives: inout [ShardDirective]
     ) {
         do throws(LociError) {
+            if !settings.takesPrefetches { throw Self.switchedOff }
             let needs = try pages(
                 of: bulk[0].values(CellIndex.self), space: prefetch.space,
                 identity: prefetch.identity)
@@ -55,7 +56,7 @@ extension ShardNode {
             for need in needs where prefetching.wants[need.address] == nil {
                 pages.letLeave(need.address)
             }
-            if release.neededInMicroseconds > 0 {
+            if release.neededInMicroseconds > 0, settings.takesPrefetches {
                 let refusal = prefetching.announce(
                     needs, ticket: nil, client: client, lifetimeMicroseconds: 0,
                     neededInMicroseconds: release.neededInMicroseconds, at: now, &pages)
@@ -92,6 +93,10 @@ extension ShardNode {
         }
         return needs
     }
+
+    private static let switchedOff = LociError(
+        .failedPrecondition, "Prefetching is switched off in the cluster file.",
+        advice: "Write `prefetch: on` or `prefetch: told` into it and start the shards again.")
 
     private func tooMuch(_ refusal: Prefetching.Refusal) -> LociError {
         switch refusal {
@@ -153,7 +158,7 @@ extension ShardNode {
         let retry = prefetching.roomlessSince.map { _ in
             now.advanced(milliseconds: Self.retryMilliseconds)
         }
-        return [prefetching.nextTimer, retry].compactMap { $0 }.min()
+        return [prefetching.nextTimer, retry, gossip?.gossip.nextRound].compactMap { $0 }.min()
     }
 
     /// How long nobody looks again whether memory was let go.
