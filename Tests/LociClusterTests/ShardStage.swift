@@ -28,11 +28,14 @@ struct ShardStage {
     /// Page-ins ordered so far.
     var ordered = 0
 
-    init(dram: MemoryTier, far: MemoryTier? = nil, tuning: SearchTuning = SearchTuning()) {
+    init(
+        dram: MemoryTier, far: MemoryTier? = nil, tuning: SearchTuning = SearchTuning(),
+        guesses: Bool = false
+    ) {
         arena = dram.arena
         let settings = ShardNode.Settings(
             clusterID: 9, shard: 0, incarnation: 1, partitions: 1, shards: 1, dram: dram, far: far,
-            checkpointLogBytes: .max)
+            guesses: guesses, checkpointLogBytes: .max)
         let state = PartitionState(partition: 0, partitions: 1, tuning: tuning)
         node = ShardNode(settings, recovered: [(state, 1, 0)], stopwatch: { .zero })
         send(.hello(Hello(clusterID: 9, shard: 0, partitions: 1, shards: 1)))

@@ -108,13 +108,15 @@ public struct ShardNode: Sendable {
         public var far: MemoryTier?
         /// Whether to count how often extents are used, which costs each page of a request time.
         public var countsHeat: Bool
+        /// Whether to fetch what reads let expect.
+        public var guesses: Bool
         /// Log bytes of a partition after which a checkpoint is due.
         public var checkpointLogBytes: UInt64
 
         public init(
             clusterID: UInt64, shard: ShardIndex, incarnation: UInt64, partitions: Int,
             shards: Int, dram: MemoryTier, far: MemoryTier? = nil, countsHeat: Bool = false,
-            checkpointLogBytes: UInt64
+            guesses: Bool = true, checkpointLogBytes: UInt64
         ) {
             self.clusterID = clusterID
             self.shard = shard
@@ -124,6 +126,7 @@ public struct ShardNode: Sendable {
             self.dram = dram
             self.far = far
             self.countsHeat = countsHeat
+            self.guesses = guesses
             self.checkpointLogBytes = checkpointLogBytes
         }
     }
@@ -144,7 +147,8 @@ public struct ShardNode: Sendable {
     var surveys: [UInt64: Asker] = [:]
     var snapshot: ShardSnapshotState?
     var prefetching = Prefetching()
-    var verdicts: [(PageAddress, PrefetchSource, PrefetchVerdict)] = []
+    /// Nil if it makes none.
+    var guesses: ShardGuesses?
     var now = Instant.zero
 
     /// - Parameter recovered: The shard's partitions with the LSN up to which they were replayed,
@@ -156,6 +160,9 @@ public struct ShardNode: Sendable {
         self.settings = settings
         self.stopwatch = stopwatch
         pages = PageTable(dram: settings.dram, far: settings.far, countsHeat: settings.countsHeat)
+        if settings.guesses {
+            guesses = ShardGuesses(seed: mix64(settings.clusterID ^ UInt64(settings.shard)))
+        }
         for (state, lsn, logBytes) in recovered {
             workers[state.partition] = PartitionWorker(
                 state: state, lsn: lsn, logBytes: logBytes)
@@ -243,6 +250,7 @@ public struct ShardNode: Sendable {
             let client = PrefetchClient(number: asker.peer, isDirect: isDirect)
             self.release(release, message.bulk, client, asker, into: &directives)
         case .ticket(let ticket): answer(ticket, asker, into: &directives)
+        case .hint(let hint): take(hint, message.bulk, into: &directives)
         case .claim(let claim) where claim.isLookup:
             lookUp(claim, message.bulk, asker, into: &directives)
         case .shardQuery(let query): search(query, message.bulk, asker, into: &directives)
