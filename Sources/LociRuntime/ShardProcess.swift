@@ -143,13 +143,15 @@ final class ShardDriver {
 
     func serve() throws {
         let poller = Poller()
-        poller.add(router)
-        poller.add(mailbox.wakeUp)
+        let peers = poller.add(router)
+        let events = poller.add(mailbox.wakeUp)
         while !stop.isSet, fatal == nil {
-            _ = try poller.wait(
+            let ready = try poller.wait(
                 timeoutMilliseconds: node.isWaitingForRoom ? Self.releaseMilliseconds : 1000)
-            for event in mailbox.takeAll() where fatal == nil { handle(event) }
-            try receive()
+            if ready.contains(events) {
+                for event in mailbox.takeAll() where fatal == nil { handle(event) }
+            }
+            if ready.contains(peers) { try receive() }
             if node.isWaitingForRoom { handle(.released) }
             if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
                 reportedAt = Clock.now()
@@ -213,7 +215,6 @@ final class ShardDriver {
                 }
             }
         }
-        mailbox.wakeUp.signal()
     }
 
     private func handle(_ event: ShardEvent) {
