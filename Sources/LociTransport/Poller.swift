@@ -65,7 +65,8 @@ import Glibc
             // News that are no messages: a connection was made, say.
             if timeoutMilliseconds < 0 { continue }
             let (seconds, attoseconds) = (end - ContinuousClock.now).components
-            timeout = Int(seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+            timeout = Int(
+                seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
             if timeout <= 0 { return ready }
         }
     }

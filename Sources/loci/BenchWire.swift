@@ -92,7 +92,8 @@ struct BenchWire: ParsableCommand {
         }
         if json { return try Terminal.printJSON(reports) }
         var table = Table(
-            "floor of", "\(rows) rows of \(cellBytes) bytes, \(workers) workers, tcp, "
+            "floor of",
+            "\(rows) rows of \(cellBytes) bytes, \(workers) workers, tcp, "
                 + "\(inFlight) in flight")
         for report in reports { report.add(to: &table) }
         table.print()
