@@ -7,9 +7,9 @@ import Glibc
 /// several system calls; with five sockets that was half of all system calls of a coordinator.
 ///
 /// Invariants:
-/// - A socket's descriptor becomes readable when its I/O thread has news. Any call on the socket may
-///   take the news in, after which the descriptor says nothing any more. So a socket is asked itself
-///   unless its last call was a receive that found nothing.
+/// - A socket's descriptor becomes readable when its I/O thread has news. Any call on the socket
+///   may take the news in, after which the descriptor says nothing any more. So a socket is asked
+///   itself unless its last call was a receive that found nothing.
 @safe public final class Poller {
     /// The place of a socket or wake-up in its poller, from 0 in the order of being added.
     public typealias Slot = Int

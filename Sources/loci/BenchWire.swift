@@ -8,11 +8,11 @@ struct BenchWire: ParsableCommand {
         commandName: "wire",
         abstract: "Measures the floor of a read: the same messages, and nothing done with them.",
         discussion: """
-            Needs no cluster. Processes of its own exchange frames of the sizes that a read of rows \
-            has, over tcp, with the sockets and options of Loci, but nothing is encoded, checked, \
-            looked up or gathered. 'two hops': client, proxy, workers, proxy, client, as through the \
-            coordinator. 'direct': client, workers, client. Processor time is that of the proxy and \
-            the workers, from /proc/PID/stat.
+            Needs no cluster. Processes of its own exchange frames of the sizes that a read of
+            rows has, over tcp, with the sockets and options of Loci, but nothing is encoded,
+            checked, looked up or gathered. 'two hops': client, proxy, workers, proxy, client, as
+            through the coordinator. 'direct': client, workers, client. Processor time is that of
+            the proxy and the workers, from /proc/PID/stat.
             """)
 
     @Option(help: "Cells of one request: 1 to \(Limits.cellsPerRequest).")
