@@ -143,12 +143,14 @@ final class ShardDriver {
 
     func serve() throws {
         let poller = Poller()
-        poller.add(router)
-        poller.add(mailbox.wakeUp)
+        let peers = poller.add(router)
+        let events = poller.add(mailbox.wakeUp)
         while !stop.isSet, fatal == nil {
-            _ = try poller.wait(timeoutMilliseconds: patience)
-            for event in mailbox.takeAll() where fatal == nil { handle(event) }
-            try receive()
+            let ready = try poller.wait(timeoutMilliseconds: patience)
+            if ready.contains(events) {
+                for event in mailbox.takeAll() where fatal == nil { handle(event) }
+            }
+            if ready.contains(peers) { try receive() }
             if node.isWaitingForRoom { handle(.released) }
             if let wake = node.nextWake, wake <= Clock.now() { handle(.woken) }
             if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
@@ -220,7 +222,6 @@ final class ShardDriver {
                 }
             }
         }
-        mailbox.wakeUp.signal()
     }
 
     private func handle(_ event: ShardEvent) {

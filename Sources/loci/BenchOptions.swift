@@ -53,6 +53,6 @@ struct BenchCommand: AsyncParsableCommand {
             """,
         subcommands: [
             BenchRead.self, BenchWrite.self, BenchQuery.self, BenchPolicies.self,
-            BenchStore.self, BenchPages.self, BenchPrefetch.self,
+            BenchStore.self, BenchPages.self, BenchPrefetch.self, BenchWire.self,
         ])
 }
