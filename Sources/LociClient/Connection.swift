@@ -14,8 +14,8 @@ public final class Connection {
     private let router: RequestRouter
     private var lastRequestID: UInt64 = 0
 
-    /// - Parameter routing: With `direct`, reads, prefetches and releases of fields are put together
-    ///   from the shards' answers; what is sent and received here stays the same.
+    /// - Parameter routing: With `direct`, reads, prefetches and releases of fields are put
+    ///   together from the shards' answers; what is sent and received here stays the same.
     /// - Throws: RESOURCE_EXHAUSTED or UNAVAILABLE when the system has no socket for us.
     public init(coordinator: Endpoint, routing: Routing = .coordinator) throws(LociError) {
         self.coordinator = coordinator

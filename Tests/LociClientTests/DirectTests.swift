@@ -125,19 +125,15 @@ struct DirectTests {
         var random = SeededRandom(seed: 45)
         let asked = Self.cells(100, &random)
         _ = try await client.read("rows", cells: asked)
-        cluster.behave(2, .refuse(LociError(.unavailable, "Not now.")))
-        Self.expect(try await client.read("rows", cells: asked), asked, space: cluster.rows.space)
-        #expect(cluster.asked.count == 1)
-
+        #expect(cluster.asked.isEmpty)
         cluster.behave(2, .beSilent)
-        try await Self.until { cluster.asked.count < 2 }
         let start = ContinuousClock.now
         let error = await #expect(throws: LociError.self) {
             try await client.read("rows", cells: asked)
         }
         // It is the coordinator that knows: the shard is down.
         #expect(error?.code == .unavailable)
-        #expect(ContinuousClock.now - start < .seconds(1.5))
+        #expect((Duration.seconds(0.5)..<Duration.seconds(1.5)).contains(ContinuousClock.now - start))
         let before = cluster.askedOfShards[2].count
         let others = asked.filter { cluster.shard(of: $0) != 2 }
         for _ in 0..<5 {
