@@ -64,7 +64,7 @@ struct RoutedRequest: Sendable {
             return .shardRead(
                 ShardRead(
                     space: space, maxTier: read.maxTier, identity: field.identity,
-                    withTiers: read.withTiers))
+                    withTiers: read.withTiers, session: client))
         case .prefetchCells(let prefetch):
             return .shardPrefetch(
                 ShardPrefetch(

@@ -52,7 +52,7 @@ struct BenchCommand: AsyncParsableCommand {
             Latency is measured at the client, around the whole request.
             """,
         subcommands: [
-            BenchRead.self, BenchWrite.self, BenchQuery.self, BenchPolicies.self,
+            BenchRead.self, BenchWrite.self, BenchQuery.self, BenchDecode.self, BenchPolicies.self,
             BenchStore.self, BenchPages.self, BenchPrefetch.self,
         ])
 }
