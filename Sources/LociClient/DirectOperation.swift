@@ -72,6 +72,9 @@ final class DirectOperation {
         return remaining == 0
     }
 
+    /// Microseconds since the shards were asked: a receipt's whole time, as nobody stands between.
+    private var elapsed: UInt64 { (ContinuousClock.now - begun).wireMicroseconds }
+
     /// The answers of all shards as one.
     /// - Throws: INTERNAL when one does not answer what it was asked.
     func reply() throws(LociError) -> Reply {
@@ -80,7 +83,8 @@ final class DirectOperation {
         guard let plan else { throw unexpected(answers[0]) }
         switch request.body {
         case .readCells:
-            return .cells(header, try GatheredCells(answers, plan, cellBytes: cellBytes))
+            let cells = try GatheredCells(answers, plan, cellBytes: cellBytes, took: elapsed)
+            return .cells(header, cells)
         case .prefetchCells(let prefetch):
             var sum = TicketAnswer(ticket: prefetch.ticket)
             sum.receipt.shardsAsked = UInt32(answers.count)
@@ -89,6 +93,7 @@ final class DirectOperation {
                 sum.add(part)
                 sum.receipt.add(shard: part.receipt)
             }
+            sum.receipt.totalMicroseconds = elapsed
             return .message(Message(header, .ticketAnswer(sum)))
         default:
             var receipt = Receipt()
@@ -97,6 +102,7 @@ final class DirectOperation {
                 guard case .acknowledged(let part) = answer.body else { throw unexpected(answer) }
                 receipt.add(shard: part.receipt)
             }
+            receipt.totalMicroseconds = elapsed
             let acknowledged = Acknowledged(count: UInt64(plan.sources.count), receipt: receipt)
             return .message(Message(header, .acknowledged(acknowledged)))
         }

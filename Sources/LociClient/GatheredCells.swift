@@ -35,10 +35,13 @@ struct GatheredCells: Sendable {
 
     /// The answers of all shards of a plan, in the order of its parts.
     /// - Throws: INTERNAL when one does not answer what it was asked.
-    init(_ answers: [Message], _ plan: CellPlan, cellBytes: Int) throws(LociError) {
+    init(
+        _ answers: [Message], _ plan: CellPlan, cellBytes: Int, took microseconds: UInt64
+    ) throws(LociError) {
         var shapes: [CellsShape] = []
         var receipt = Receipt()
         receipt.shardsAsked = UInt32(answers.count)
+        receipt.totalMicroseconds = microseconds
         for (part, answer) in answers.enumerated() {
             let shape = try CellsShape(answer)
             guard shape.count == plan.cells[part].count, shape.cellBytes == cellBytes,

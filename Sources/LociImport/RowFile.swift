@@ -15,8 +15,8 @@ public final class RowFile {
 
     /// Opens a file. Of a packed one the size is found by unpacking it once.
     /// - Parameter rowBytes: Of a row; nil takes what an `.npy` header says.
-    /// - Throws: NOT_FOUND, INVALID_ARGUMENT or DATA_LOSS with what to do: also when the file is not
-    ///   whole rows, or none.
+    /// - Throws: NOT_FOUND, INVALID_ARGUMENT or DATA_LOSS with what to do: also when the file is
+    ///   not whole rows, or none.
     public init(path: String, rowBytes: Int? = nil) throws(LociError) {
         file = try InputFile(path: path)
         let name = path.lowercased()
