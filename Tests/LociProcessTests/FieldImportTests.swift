@@ -111,7 +111,7 @@ extension ProcessTests {
     }
 
     @Test("says after an interruption what there is, and finishes it with --overwrite")
-    func interruptedImport() async throws {
+    func interruptedFieldImport() async throws {
         let cluster = try await LocalCluster.running(shards: 2)
         let path = "\(cluster.folder)/rows.bin"
         let rows = Self.noise(64 * 1_000_000, seed: 5)
