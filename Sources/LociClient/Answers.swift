@@ -10,12 +10,56 @@ public struct Cells: Equatable, Sendable {
     /// Positions of cells that were skipped because they lie in slower tiers than was allowed,
     /// ascending; their bytes are zero.
     public let skipped: [Int]
+    /// Positions of cells whose shard did not answer, ascending; their bytes are 0xFF. Empty unless
+    /// a partial answer was allowed.
+    public let missing: [Int]
+    /// Of each cell the tier that its page came from, nil where that is not known; empty unless
+    /// asked for.
+    public let tiers: [Tier?]
 
     public var count: Int { cellBytes == 0 ? 0 : bytes.count / cellBytes }
 
     /// One cell by its position in the answer.
     public subscript(index: Int) -> Bytes {
         bytes.slice((index * cellBytes)..<((index + 1) * cellBytes))
+    }
+}
+
+/// What is to be known of cells that were read into a buffer of the caller's; see `Cells`.
+public struct CellsRead: Equatable, Sendable {
+    public let count: Int
+    public let cellBytes: Int
+    public let receipt: Receipt
+    public let skipped: [Int]
+    public let missing: [Int]
+    public let tiers: [Tier?]
+
+    /// Of answers to parts of a call, in the order of the parts.
+    init(_ answers: [CellsRead]) {
+        count = answers.reduce(0) { $0 + $1.count }
+        cellBytes = answers.first?.cellBytes ?? 0
+        receipt = .sum(answers.map(\.receipt))
+        var skipped: [Int] = []
+        var missing: [Int] = []
+        var start = 0
+        for answer in answers {
+            skipped += answer.skipped.map { start + $0 }
+            missing += answer.missing.map { start + $0 }
+            start += answer.count
+        }
+        self.skipped = skipped
+        self.missing = missing
+        let hasTiers = answers.allSatisfy { $0.tiers.count == $0.count }
+        tiers = hasTiers ? answers.flatMap(\.tiers) : []
+    }
+
+    init(_ cells: GatheredCells) {
+        count = cells.count
+        cellBytes = cells.cellBytes
+        receipt = cells.receipt
+        skipped = cells.skipped
+        missing = cells.missing
+        tiers = cells.tiers.map { $0 == 0 ? nil : Tier(rawValue: $0 - 1) }
     }
 }
 
@@ -79,14 +123,15 @@ extension Outcome {
 }
 
 extension Cells {
-    init(_ message: Message) throws(LociError) {
-        guard case .cells(let answer) = message.body, (1...2).contains(message.bulk.count),
-            message.bulk[0].count == Int(answer.cellBytes) * Int(clamping: answer.count)
-        else { throw unexpected(message) }
+    init(_ bytes: Bytes, _ read: CellsRead) {
         self.init(
-            bytes: message.bulk[0], cellBytes: Int(answer.cellBytes), receipt: answer.receipt,
-            skipped: message.bulk.count == 2
-                ? message.bulk[1].values(UInt32.self).map { Int($0) } : [])
+            bytes: bytes, cellBytes: read.cellBytes, receipt: read.receipt, skipped: read.skipped,
+            missing: read.missing, tiers: read.tiers)
+    }
+
+    init(_ message: Message) throws(LociError) {
+        let cells = try GatheredCells(message)
+        self.init(cells.joined(), CellsRead(cells))
     }
 }
 

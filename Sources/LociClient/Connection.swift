@@ -10,16 +10,19 @@ public import LociWire
 ///     let answer = try connection.call(.status, deadline: .seconds(1))
 public final class Connection {
     public let coordinator: Endpoint
-    private let context: TransportContext
-    private let socket: DealerSocket
+    public let routing: Routing
+    private let router: RequestRouter
     private var lastRequestID: UInt64 = 0
 
+    /// - Parameter routing: With `direct`, reads, prefetches and releases of fields are put
+    ///   together from the shards' answers; what is sent and received here stays the same.
     /// - Throws: RESOURCE_EXHAUSTED or UNAVAILABLE when the system has no socket for us.
-    public init(coordinator: Endpoint) throws(LociError) {
+    public init(coordinator: Endpoint, routing: Routing = .coordinator) throws(LociError) {
         self.coordinator = coordinator
+        self.routing = routing
         do {
-            context = try TransportContext()
-            socket = try DealerSocket(context, connecting: coordinator)
+            router = try RequestRouter(
+                try TransportContext(), coordinator: coordinator, routing: routing)
         } catch {
             throw error.sentence
         }
@@ -33,43 +36,40 @@ public final class Connection {
         _ body: Body, bulk: [Bytes] = [], deadline: Duration
     ) throws(LociError) -> UInt64 {
         lastRequestID += 1
-        let header = Header(
-            requestID: lastRequestID, deadlineMicroseconds: deadline.wireMicroseconds)
-        let frames = try Message(header, body, bulk: bulk).encoded()
-        let expiry = ContinuousClock.now + deadline
-        while try isRefused(frames) {
-            let remaining = expiry - ContinuousClock.now
+        let request = try RoutedRequest(
+            id: lastRequestID, body, bulk: bulk, deadline: deadline, routing: routing)
+        while try !router.send(request) {
+            let remaining = request.expiry - ContinuousClock.now
             let milliseconds = Int(clamping: (remaining.wireMicroseconds + 999) / 1000)
-            guard remaining > .zero, socket.canSend(timeoutMilliseconds: milliseconds) else {
-                throw noCoordinator(coordinator)
-            }
+            guard remaining > .zero, router.coordinator.canSend(timeoutMilliseconds: milliseconds)
+            else { throw noCoordinator(coordinator) }
         }
-        return header.requestID
-    }
-
-    /// Whether the socket has no connection or no room.
-    private func isRefused(_ frames: [Bytes]) throws(LociError) -> Bool {
-        do {
-            return try socket.send(frames) != .sent
-        } catch {
-            throw error.sentence
-        }
+        return request.id
     }
 
     /// The next answer to any request, `failure` included; nil when none comes in time.
     public func receive(timeout: Duration) throws(LociError) -> Message? {
+        guard let (id, reply) = try next(timeout) else { return nil }
+        do {
+            return try reply.message()
+        } catch {
+            return Message(Header(requestID: id), .failure(error))
+        }
+    }
+
+    private func next(_ timeout: Duration) throws(LociError) -> (id: UInt64, reply: Reply)? {
         let expiry = ContinuousClock.now + timeout
         var remaining = timeout
         while true {
-            let milliseconds = Int(clamping: (remaining.wireMicroseconds + 999) / 1000)
-            let frames: [Bytes]?
+            router.look()
+            if let next = router.receive() { return next }
             do {
-                frames = try socket.receive(timeoutMilliseconds: milliseconds)
+                try router.wait(
+                    milliseconds: Int(clamping: (remaining.wireMicroseconds + 999) / 1000))
             } catch {
                 throw error.sentence
             }
-            // What is not a message is dropped.
-            if let frames, let message = try? Message(frames: frames) { return message }
+            if let next = router.receive() { return next }
             remaining = expiry - ContinuousClock.now
             if remaining <= .zero { return nil }
         }
@@ -80,16 +80,21 @@ public final class Connection {
     public func call(
         _ body: Body, bulk: [Bytes] = [], deadline: Duration
     ) throws(LociError) -> Message {
+        try ask(body, bulk: bulk, deadline: deadline).message()
+    }
+
+    private func ask(
+        _ body: Body, bulk: [Bytes], deadline: Duration
+    ) throws(LociError) -> Reply {
         let expiry = ContinuousClock.now + deadline
         let id = try send(body, bulk: bulk, deadline: deadline)
         while true {
             let remaining = expiry - ContinuousClock.now
-            guard remaining > .zero, let answer = try receive(timeout: remaining) else {
+            guard remaining > .zero, let (answered, reply) = try next(remaining) else {
+                router.forget(id)
                 throw lateAnswer
             }
-            guard answer.header.requestID == id else { continue }
-            if case .failure(let error) = answer.body { throw error }
-            return answer
+            if answered == id { return reply }
         }
     }
 }

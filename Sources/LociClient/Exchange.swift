@@ -7,11 +7,12 @@ import Synchronization
 
 /// A request between its caller and the thread that owns the socket.
 struct PendingRequest: Sendable {
-    let id: UInt64
-    let frames: [Bytes]
+    let routed: RoutedRequest
     let submitted: ContinuousClock.Instant
-    let expiry: ContinuousClock.Instant
-    let continuation: CheckedContinuation<Result<Message, LociError>, Never>
+    let continuation: CheckedContinuation<Result<Reply, LociError>, Never>
+
+    var id: UInt64 { routed.id }
+    var expiry: ContinuousClock.Instant { routed.expiry }
 
     func fail(_ error: LociError) { continuation.resume(returning: .failure(error)) }
 }
@@ -31,12 +32,14 @@ final class Exchange: Sendable {
 
     let coordinator: Endpoint
     let requestsInFlight: Int
+    let routing: Routing
     let wakeUp: WakeUp
     private let context: TransportContext
     private let inbox = Mutex(Inbox())
 
-    init(coordinator: Endpoint, requestsInFlight: Int) throws(LociError) {
+    init(coordinator: Endpoint, requestsInFlight: Int, routing: Routing) throws(LociError) {
         self.coordinator = coordinator
+        self.routing = routing
         self.requestsInFlight = requestsInFlight
         do {
             context = try TransportContext()

@@ -12,13 +12,11 @@ import LociWire
 ///   the latter.
 struct ExchangeLoop {
     private let exchange: Exchange
-    private let socket: DealerSocket
-    private let poller: Poller
+    private let router: RequestRouter
     /// In the order of submission, from `waitingStart` on.
     private var waiting: [PendingRequest] = []
     private var inFlight: [UInt64: PendingRequest] = [:]
     private var answered = 0
-    private var hasHeard = false
     private var nextExpiryCheck = ContinuousClock.now
 
     /// Longest sleep while requests wait for a connection.
@@ -28,10 +26,9 @@ struct ExchangeLoop {
 
     init(_ exchange: Exchange, context: TransportContext) throws(TransportError) {
         self.exchange = exchange
-        socket = try DealerSocket(context, connecting: exchange.coordinator)
-        poller = Poller()
-        poller.add(socket)
-        poller.add(exchange.wakeUp)
+        router = try RequestRouter(
+            context, coordinator: exchange.coordinator, routing: exchange.routing,
+            wakeUp: exchange.wakeUp)
     }
 
     mutating func run() {
@@ -40,12 +37,13 @@ struct ExchangeLoop {
             guard let submitted = exchange.take(answered: answered) else { return }
             answered = 0
             waiting.append(contentsOf: submitted)
+            router.look()
             send()
             receive()
             expire()
             if answered > 0 { continue }
             // A poller that fails would make this loop spin; deadlines still end every request.
-            if (try? poller.wait(timeoutMilliseconds: sleepMilliseconds)) == nil {
+            if (try? router.wait(milliseconds: sleepMilliseconds)) == nil {
                 Thread.sleep(forTimeInterval: 0.01)
             }
         }
@@ -63,10 +61,10 @@ struct ExchangeLoop {
         while sent < waiting.count, inFlight.count < exchange.requestsInFlight {
             let request = waiting[sent]
             do {
-                guard try socket.send(request.frames) == .sent else { break }
+                guard try router.send(request.routed) else { break }
                 inFlight[request.id] = request
             } catch {
-                finish(request, .failure(error.sentence))
+                finish(request, .failure(error))
             }
             sent += 1
         }
@@ -74,14 +72,10 @@ struct ExchangeLoop {
     }
 
     private mutating func receive() {
-        while let frames = try? socket.receive() {
-            // What is not a message, or answers what nobody waits for any more, is dropped.
-            guard let message = try? Message(frames: frames) else { continue }
-            hasHeard = true
-            guard let request = inFlight.removeValue(forKey: message.header.requestID) else {
-                continue
-            }
-            finish(request, .success(message))
+        while let (id, reply) = router.receive() {
+            // What nobody waits for any more is dropped.
+            guard let request = inFlight.removeValue(forKey: id) else { continue }
+            finish(request, .success(reply))
         }
     }
 
@@ -91,11 +85,14 @@ struct ExchangeLoop {
         nextExpiryCheck = now + .milliseconds(Self.expiryMilliseconds)
         for request in inFlight.values where request.expiry <= now {
             inFlight[request.id] = nil
-            finish(request, .failure(hasHeard ? lateAnswer : noCoordinator(exchange.coordinator)))
+            router.forget(request.id)
+            finish(
+                request,
+                .failure(router.hasHeard ? lateAnswer : noCoordinator(exchange.coordinator)))
         }
         // With room among those in flight, what still waits waits for the socket.
         let isStuck = inFlight.count < exchange.requestsInFlight
-        let reach = isStuck && !hasHeard ? now - LociClient.reachTime : nil
+        let reach = isStuck && !router.hasHeard ? now - LociClient.reachTime : nil
         func isOver(_ request: PendingRequest) -> Bool {
             request.expiry <= now || reach.map { request.submitted <= $0 } ?? false
         }
@@ -105,7 +102,7 @@ struct ExchangeLoop {
         waiting.removeAll(where: isOver)
     }
 
-    private mutating func finish(_ request: PendingRequest, _ result: Result<Message, LociError>) {
+    private mutating func finish(_ request: PendingRequest, _ result: Result<Reply, LociError>) {
         request.continuation.resume(returning: result)
         answered += 1
     }

@@ -36,43 +36,6 @@ extension LociClient {
         return try Catalog(encoded: answer.bulk[0])
     }
 
-    /// Cells `range.lowerBound` up to, not including, `range.upperBound`. Large ranges travel as
-    /// several requests; each is consistent in itself.
-    /// - Parameter maxTier: Cells in slower tiers are skipped, and named in the answer.
-    /// - Throws: NOT_FOUND; INVALID_ARGUMENT when a cell lies outside of the field.
-    public func read(
-        _ field: String, range: Range<CellIndex>, maxTier: Tier? = nil
-    ) async throws(LociError) -> Cells {
-        let cellBytes = try await cellBytes(of: field)
-        let count = try Self.cellCount(range)
-        let parts = Chunks.ranges(
-            count: count, itemBytes: cellBytes, itemLimit: Limits.cellsPerRequest)
-        return try await read(field, parts) { part in
-            (
-                ReadCells(
-                    field: field, first: range.lowerBound + UInt64(part.lowerBound),
-                    count: UInt64(part.count), maxTier: maxTier), []
-            )
-        }
-    }
-
-    /// Scattered cells, answered in the order asked for; duplicates are welcome and cost little.
-    /// - Throws: NOT_FOUND; INVALID_ARGUMENT when a cell lies outside of the field.
-    public func read(
-        _ field: String, cells: [CellIndex], maxTier: Tier? = nil
-    ) async throws(LociError) -> Cells {
-        let cellBytes = try await cellBytes(of: field)
-        let parts = Chunks.ranges(
-            count: cells.count, itemBytes: cellBytes, itemLimit: Limits.cellsPerRequest)
-        return try await read(field, parts) { part in
-            (
-                ReadCells(
-                    field: field, count: UInt64(part.count), isScattered: true, maxTier: maxTier),
-                [Bytes(values: Array(cells[part]))]
-            )
-        }
-    }
-
     /// Writes consecutive cells. Durable when it returns. A write of more than `Limits.chunkBytes`
     /// travels as several requests: after a failure some of them may have been applied.
     /// - Parameter bytes: Whole cells.
@@ -120,26 +83,6 @@ extension LociClient {
         }
     }
 
-    private func read(
-        _ field: String, _ parts: [Range<Int>],
-        _ request: @escaping @Sendable (Range<Int>) -> (ReadCells, [Bytes])
-    ) async throws(LociError) -> Cells {
-        let answers = try await forgetting(field) { () async throws(LociError) in
-            try await Chunks.run(parts) { part async throws(LociError) in
-                let (body, bulk) = request(part)
-                let cells = try Cells(try await self.call(.readCells(body), bulk: bulk))
-                guard cells.count == part.count else { throw changed(field) }
-                return cells
-            }
-        }
-        return Cells(
-            bytes: Bytes.joined(answers.map(\.bytes)), cellBytes: answers.first?.cellBytes ?? 0,
-            receipt: .sum(answers.map(\.receipt)),
-            skipped: zip(parts, answers).flatMap { part, answer in
-                answer.skipped.map { part.lowerBound + $0 }
-            })
-    }
-
     private func write(
         _ field: String, _ parts: [Range<Int>],
         _ request: @escaping @Sendable (Range<Int>) -> (WriteCells, [Bytes])
@@ -152,15 +95,6 @@ extension LociClient {
         }
         return Outcome(
             count: answers.reduce(0) { $0 + $1.count }, receipt: .sum(answers.map(\.receipt)))
-    }
-
-    private static func cellCount(_ range: Range<CellIndex>) throws(LociError) -> Int {
-        guard !range.isEmpty, let count = Int(exactly: range.upperBound - range.lowerBound) else {
-            throw LociError(
-                .invalidArgument, "The range \(range) names no cells.",
-                advice: "Write FIRST:END; END itself is not part of the range.")
-        }
-        return count
     }
 
     private func wrongSize(_ count: Int, cellBytes: Int, field: String) -> LociError {
@@ -184,12 +118,12 @@ extension LociClient {
         return field.cellBytes
     }
 
-    private func forget(_ name: String) {
+    func forget(_ name: String) {
         shared.fields.withLock { _ = $0.removeValue(forKey: name) }
     }
 
     /// After a failure the field may have been dropped or created anew.
-    private func forgetting<Result>(
+    func forgetting<Result>(
         _ field: String, _ body: () async throws(LociError) -> Result
     ) async throws(LociError) -> Result {
         do {
@@ -201,7 +135,7 @@ extension LociClient {
     }
 }
 
-private func changed(_ field: String) -> LociError {
+func changed(_ field: String) -> LociError {
     LociError(
         .failedPrecondition, "The field '\(field)' changed during the call.", advice: "Try again.")
 }

@@ -31,6 +31,7 @@ public final class LociClient: Sendable {
 
     /// Where the coordinator is.
     public let coordinator: Endpoint
+    public let routing: Routing
     /// Time that every request has for its answer.
     public let deadline: Duration
     let shared: SharedExchange
@@ -39,19 +40,23 @@ public final class LociClient: Sendable {
     /// - Parameters:
     ///   - deadline: Time that every request has; more than `Limits.deadlineMicroseconds` is cut.
     ///   - requestsInFlight: At least 1.
+    ///   - routing: Which way reads, prefetches and releases of fields take.
     /// - Throws: RESOURCE_EXHAUSTED or UNAVAILABLE when the system has no socket for us.
     public init(
-        coordinator: Endpoint, deadline: Duration = .seconds(10), requestsInFlight: Int = 64
+        coordinator: Endpoint, deadline: Duration = .seconds(10), requestsInFlight: Int = 64,
+        routing: Routing = .coordinator
     ) throws(LociError) {
         precondition(requestsInFlight > 0)
         self.coordinator = coordinator
+        self.routing = routing
         self.deadline = deadline
         shared = try SharedExchange(
-            coordinator: coordinator, requestsInFlight: requestsInFlight)
+            coordinator: coordinator, requestsInFlight: requestsInFlight, routing: routing)
     }
 
     private init(_ other: LociClient, deadline: Duration) {
         coordinator = other.coordinator
+        routing = other.routing
         self.deadline = deadline
         shared = other.shared
     }
@@ -65,19 +70,17 @@ public final class LociClient: Sendable {
     /// - Throws: What the coordinator answered as a failure; RESOURCE_EXHAUSTED when the message
     ///   is too large; UNAVAILABLE; DEADLINE_EXCEEDED.
     public func call(_ body: Body, bulk: [Bytes] = []) async throws(LociError) -> Message {
-        let header = Header(
-            requestID: shared.nextRequestID(), deadlineMicroseconds: deadline.wireMicroseconds)
-        let frames = try Message(header, body, bulk: bulk).encoded()
-        let expiry = ContinuousClock.now + deadline
+        try await ask(body, bulk: bulk).message()
+    }
+
+    func ask(_ body: Body, bulk: [Bytes]) async throws(LociError) -> Reply {
+        let request = try RoutedRequest(
+            id: shared.nextRequestID(), body, bulk: bulk, deadline: deadline, routing: routing)
         let result = await withCheckedContinuation { continuation in
             shared.exchange.submit(
-                PendingRequest(
-                    id: header.requestID, frames: frames, submitted: .now, expiry: expiry,
-                    continuation: continuation))
+                PendingRequest(routed: request, submitted: .now, continuation: continuation))
         }
-        let answer = try result.get()
-        if case .failure(let error) = answer.body { throw error }
-        return answer
+        return try result.get()
     }
 }
 
@@ -88,8 +91,9 @@ final class SharedExchange: Sendable {
     /// What is known of fields, to cut reads into chunks.
     let fields = Mutex<[String: FieldDefinition]>([:])
 
-    init(coordinator: Endpoint, requestsInFlight: Int) throws(LociError) {
-        exchange = try Exchange(coordinator: coordinator, requestsInFlight: requestsInFlight)
+    init(coordinator: Endpoint, requestsInFlight: Int, routing: Routing) throws(LociError) {
+        exchange = try Exchange(
+            coordinator: coordinator, requestsInFlight: requestsInFlight, routing: routing)
         exchange.start()
     }
 

@@ -75,18 +75,20 @@ private final class CoordinatorDriver {
 
     func serve() throws {
         let poller = Poller()
-        poller.add(router)
-        poller.add(mailbox.wakeUp)
+        let clients = poller.add(router)
+        let events = poller.add(mailbox.wakeUp)
         for dealer in dealers { poller.add(dealer) }
         var nextTick = Clock.now()
         while !stop.isSet {
             let left = nextTick.microseconds(since: Clock.now())
-            _ = try poller.wait(timeoutMilliseconds: Int((left + 999) / 1000))
-            for event in mailbox.takeAll() { handle(event) }
-            try receive()
+            let ready = try poller.wait(timeoutMilliseconds: Int((left + 999) / 1000))
+            if ready.contains(events) { for event in mailbox.takeAll() { handle(event) } }
+            // Answers of shards first: they free what clients' requests take.
+            for slot in ready where slot > events { try receive(from: slot - events - 1) }
+            if ready.contains(clients) { try receiveFromClients() }
             if Clock.now() >= nextTick {
                 // What shards have said counts before any of them is called silent.
-                try receiveFromShards()
+                for shard in dealers.indices { try receive(from: shard) }
                 handle(.tick)
                 nextTick = Clock.now().advanced(microseconds: Self.tickMicroseconds)
                 reportWholeness()
@@ -96,9 +98,7 @@ private final class CoordinatorDriver {
         logger.notice("stopped", metadata: ["rejected-messages": "\(rejected)"])
     }
 
-    /// Answers of shards first: they free what clients' requests take.
-    private func receive() throws {
-        try receiveFromShards()
+    private func receiveFromClients() throws {
         let started = Clock.now()
         for _ in 0..<64
         where Clock.now().microseconds(since: started) < Self.turnMicroseconds {
@@ -112,19 +112,15 @@ private final class CoordinatorDriver {
                 }
             }
         }
-        // More may be waiting that no new event announces.
-        mailbox.wakeUp.signal()
     }
 
-    private func receiveFromShards() throws {
-        for (shard, dealer) in dealers.enumerated() {
-            for _ in 0..<256 {
-                guard let frames = try dealer.receive() else { break }
-                do throws(WireError) {
-                    handle(.shard(UInt32(shard), try Message(frames: frames)))
-                } catch {
-                    reject(error)
-                }
+    private func receive(from shard: Int) throws {
+        for _ in 0..<256 {
+            guard let frames = try dealers[shard].receive() else { return }
+            do throws(WireError) {
+                handle(.shard(UInt32(shard), try Message(frames: frames)))
+            } catch {
+                reject(error)
             }
         }
     }

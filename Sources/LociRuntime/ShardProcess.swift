@@ -84,9 +84,10 @@ final class ShardDriver {
                 clusterID: configuration.clusterID, shard: shard, incarnation: store.incarnation,
                 partitions: map.partitions, shards: map.shards,
                 dram: dram, far: far, countsHeat: configuration.tier(.hdd) != nil,
+                guesses: configuration.prefetch == .on,
+                takesPrefetches: configuration.prefetch != .off,
                 checkpointLogBytes: UInt64(configuration.checkpointLogBytes),
-                gossip: configuration.gossip, guesses: configuration.prefetch == .on,
-                takesPrefetches: configuration.prefetch != .off),
+                gossip: configuration.gossip),
             recovered: recovered, stopwatch: Clock.now)
         gossip = GossipSockets(context, configuration.shards)
         migrator = Self.migrator(configuration, store)
@@ -147,15 +148,15 @@ final class ShardDriver {
     private static let reportMicroseconds: UInt64 = 500_000
 
     func serve() throws {
-        poller.add(router)
-        poller.add(mailbox.wakeUp)
+        let peers = poller.add(router)
+        let events = poller.add(mailbox.wakeUp)
         while !stop.isSet, fatal == nil {
-            _ = try poller.wait(timeoutMilliseconds: patience)
-            for event in mailbox.takeAll() where fatal == nil { handle(event) }
-            try receive()
-            for (shard, message) in try gossip.receive() where fatal == nil {
-                handle(.heard(from: shard, message))
+            let ready = try poller.wait(timeoutMilliseconds: patience)
+            if ready.contains(events) {
+                for event in mailbox.takeAll() where fatal == nil { handle(event) }
             }
+            if ready.contains(peers) { try receive() }
+            if ready.contains(where: { $0 != peers && $0 != events }) { try receiveGossip() }
             if node.isWaitingForRoom { handle(.released) }
             if let wake = node.nextWake, wake <= Clock.now() { handle(.woken) }
             if Clock.now().microseconds(since: reportedAt) >= Self.reportMicroseconds {
@@ -227,7 +228,12 @@ final class ShardDriver {
                 }
             }
         }
-        mailbox.wakeUp.signal()
+    }
+
+    private func receiveGossip() throws {
+        for (shard, message) in try gossip.receive() where fatal == nil {
+            handle(.heard(from: shard, message))
+        }
     }
 
     private func handle(_ event: ShardEvent) {

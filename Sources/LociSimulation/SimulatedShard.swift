@@ -88,7 +88,7 @@ final class SimulatedShard {
             ShardNode.Settings(
                 clusterID: identity.clusterID, shard: index, incarnation: store!.incarnation,
                 partitions: map.partitions, shards: map.shards, dram: dram, far: memory.far,
-                checkpointLogBytes: 48 << 10, gossip: gossip, guesses: gossip != nil),
+                guesses: gossip != nil, checkpointLogBytes: 48 << 10, gossip: gossip),
             recovered: recovered, stopwatch: stopwatch)
         laneFree = Array(repeating: now, count: Self.lanes)
         background = [:]

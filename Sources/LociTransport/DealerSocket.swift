@@ -7,6 +7,8 @@ public final class DealerSocket {
     public let endpoint: Endpoint
     /// Messages thrown away because of too many frames.
     public private(set) var droppedMessages: UInt64 = 0
+    /// Whether the last call found nothing to be received, and took in all news; see `Poller`.
+    var isDrained = false
 
     /// Returns at once; whether somebody listens there shows in `canSend`.
     public init(
@@ -21,22 +23,27 @@ public final class DealerSocket {
     /// Never waits. `wouldBlock` while there is no connection.
     /// - Throws: `tooLarge` before anything is sent.
     public func send(_ frames: [Bytes]) throws(TransportError) -> SendOutcome {
-        try socket.send(frames)
+        isDrained = false
+        return try socket.send(frames)
     }
 
     /// Waits until there is a connection with room for a message.
     /// - Returns: Whether there is one now.
     public func canSend(timeoutMilliseconds: Int) -> Bool {
-        socket.wait(
+        isDrained = false
+        return socket.wait(
             for: ZMQ_POLLOUT, until: ContinuousClock.now + .milliseconds(timeoutMilliseconds))
     }
 
     /// Never waits.
     /// - Returns: nil when no message is there.
     public func receive() throws(TransportError) -> [Bytes]? {
+        isDrained = false
         for _ in 0..<TransportPolicy.dropsPerReceive {
             switch try socket.receive(limit: Limits.frames) {
-            case .empty: return nil
+            case .empty:
+                isDrained = true
+                return nil
             case .dropped: droppedMessages += 1
             case .frames(let frames): return frames
             }
@@ -49,6 +56,7 @@ public final class DealerSocket {
         let end = ContinuousClock.now + .milliseconds(timeoutMilliseconds)
         repeat {
             if let frames = try receive() { return frames }
+            isDrained = false
         } while socket.wait(for: ZMQ_POLLIN, until: end)
         return nil
     }

@@ -27,6 +27,8 @@ public final class RouterSocket {
     public let endpoint: Endpoint
     /// Messages thrown away because of too many frames or an identity that ZeroMQ did not generate.
     public private(set) var droppedMessages: UInt64 = 0
+    /// Whether the last call found nothing to be received, and took in all news; see `Poller`.
+    var isDrained = false
 
     public init(
         _ context: TransportContext, binding endpoint: Endpoint
@@ -39,15 +41,19 @@ public final class RouterSocket {
     /// Never waits.
     /// - Throws: `tooLarge` before anything is sent.
     public func send(_ frames: [Bytes], to peer: PeerID) throws(TransportError) -> SendOutcome {
-        try socket.send(frames, routing: peer.routing)
+        isDrained = false
+        return try socket.send(frames, routing: peer.routing)
     }
 
     /// Never waits.
     /// - Returns: nil when no message is there.
     public func receive() throws(TransportError) -> (peer: PeerID, frames: [Bytes])? {
+        isDrained = false
         for _ in 0..<TransportPolicy.dropsPerReceive {
             switch try socket.receive(limit: Limits.frames + 1) {
-            case .empty: return nil
+            case .empty:
+                isDrained = true
+                return nil
             case .dropped: droppedMessages += 1
             case .frames(let frames):
                 if frames.count > 1, let peer = PeerID(routing: frames[0]) {

@@ -81,6 +81,24 @@ public enum SendOutcome: Equatable, Sendable {
         guard result == 0 else { throw .last(subject) }
     }
 
+    /// Becomes readable when there is news for the socket; see `Poller`.
+    var descriptor: Int32 {
+        let number: Int32? = option(ZMQ_FD)
+        return number ?? -1
+    }
+
+    /// Whether a message is there. A socket that cannot say has something, too: `receive` tells.
+    var hasInput: Bool {
+        let events: Int32? = option(ZMQ_EVENTS)
+        return events.map { $0 & ZMQ_POLLIN != 0 } ?? true
+    }
+
+    private func option(_ option: Int32) -> Int32? {
+        var value: Int32 = 0
+        var size = MemoryLayout<Int32>.size
+        return retried { unsafe zmq_getsockopt(pointer, option, &value, &size) } == 0 ? value : nil
+    }
+
     /// - Returns: The endpoint bound; it has a number where the system was to choose the port.
     func bind(_ endpoint: Endpoint) throws(TransportError) -> Endpoint {
         if let path = endpoint.path { try UnixSocketFile.checkFree(path, endpoint) }

@@ -84,8 +84,11 @@ struct BenchClients {
 
 extension BenchOptions {
     /// Warms up, measures, and prints the result for the parent.
-    func work(_ workload: some BenchWorkload, endsByItself: Bool = false) throws {
-        let worker = try BenchWorker(self)
+    func work(
+        _ workload: some BenchWorkload, endsByItself: Bool = false,
+        routing: Routing = .coordinator
+    ) throws {
+        let worker = try BenchWorker(self, routing: routing)
         var workload = workload
         if warmup.seconds > 0 {
             // A workload that ends is measured whole: its warm-up runs on a copy.

@@ -7,21 +7,23 @@ struct BenchRead: AsyncParsableCommand {
 
     @Argument(help: "Name of the field.")
     var field: String
+    @OptionGroup var routing: RoutingOption
     @OptionGroup var cells: BenchCellOptions
     @OptionGroup var options: BenchOptions
 
     func run() async throws {
         let definition = try await cells.definition(of: field, options)
         guard options.worker != nil else {
+            let way = routing.direct ? ", directly" : ""
             let clients = BenchClients(
-                title: cells.title("read \(field)"), options: options,
+                title: cells.title("read \(field)\(way)"), options: options,
                 expectedSeconds: options.seconds.seconds + options.warmup.seconds)
             return try await clients.run()
         }
         try options.work(
             ReadWorkload(
                 field: field, rows: cells.rows, cellBytes: definition.cellBytes,
-                stream: cells.stream(definition, options)))
+                stream: cells.stream(definition, options)), routing: routing.routing)
     }
 }
 

@@ -90,8 +90,9 @@ struct BenchWorker {
             numberOfSignificantValueDigits: .three)
     }
 
-    init(_ options: BenchOptions) throws {
-        connection = try Connection(coordinator: try options.common.endpoint)
+    init(_ options: BenchOptions, routing: Routing = .coordinator) throws {
+        connection = try Connection(
+            coordinator: try options.common.endpoint, routing: routing)
         deadline = options.common.deadline.duration
         inFlight = options.inFlight
     }

@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import LociClient
 
-/// What every command that talks to a cluster takes.
-struct CommonOptions: ParsableArguments {
+/// Where the cluster is, and how answers are printed.
+struct ClusterOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Where the coordinator is; also LOCI_COORDINATOR in the environment.",
@@ -13,9 +13,6 @@ struct CommonOptions: ParsableArguments {
 
     @Flag(help: "Print JSON instead of a table.")
     var json = false
-
-    @Option(help: "Time for an answer, such as 500ms, 10s or 2m.")
-    var deadline = TimeSpan(duration: .seconds(10))
 
     var endpoint: Endpoint {
         get throws {
@@ -27,12 +24,54 @@ struct CommonOptions: ParsableArguments {
         }
     }
 
-    func client() throws -> LociClient {
-        try LociClient(coordinator: try endpoint, deadline: deadline.duration)
-    }
-
     func validate() throws {
         _ = try endpoint
+    }
+}
+
+/// What every command that talks to a cluster takes.
+struct CommonOptions: ParsableArguments {
+    @OptionGroup var cluster: ClusterOptions
+
+    @Option(help: "Time for an answer, such as 500ms, 10s or 2m.")
+    var deadline = TimeSpan(duration: .seconds(10))
+
+    var coordinator: String { cluster.coordinator }
+    var json: Bool { cluster.json }
+    var endpoint: Endpoint { get throws { try cluster.endpoint } }
+
+    func client(_ routing: Routing = .coordinator) throws -> LociClient {
+        try LociClient(
+            coordinator: try endpoint, deadline: deadline.duration, routing: routing)
+    }
+}
+
+/// Which way requests for cells take.
+struct RoutingOption: ParsableArguments {
+    @Flag(
+        help: ArgumentHelp(
+            "Ask the shards directly.",
+            discussion: "What they do not answer is asked of the coordinator."))
+    var direct = false
+
+    var routing: Routing { direct ? .direct : .coordinator }
+}
+
+/// The field that is meant, whatever has its name by now.
+struct IdentityOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Refuse any field but the one of this identity; `loci field info` shows it.",
+            valueName: "hexadecimal"), transform: Self.number)
+    var identity: UInt64 = 0
+
+    static func number(_ text: String) throws -> UInt64 {
+        guard text.utf8.count <= 16, let number = UInt64(text, radix: 16), number != 0,
+            text.first != "+"
+        else {
+            throw ValidationError("'\(text)' is not an identity: 1 to 16 hexadecimal digits.")
+        }
+        return number
     }
 }
 

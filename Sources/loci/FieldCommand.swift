@@ -3,8 +3,10 @@ import LociClient
 
 struct FieldCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "field", abstract: "Creates, lists, explains and drops fields.",
-        subcommands: [FieldCreate.self, FieldList.self, FieldInfo.self, FieldDrop.self])
+        commandName: "field", abstract: "Creates, imports, lists, explains and drops fields.",
+        subcommands: [
+            FieldCreate.self, FieldImport.self, FieldList.self, FieldInfo.self, FieldDrop.self,
+        ])
 }
 
 /// A field as JSON.
@@ -15,8 +17,11 @@ struct FieldReport: Encodable {
     let cells: UInt64
     let cellBytes: Int
     let pageBytes: Int
+    /// What reads name to be sure of this very field.
+    let identity: String
 
-    init(_ field: FieldDefinition) {
+    init(_ field: FieldDefinition, in cluster: UInt64) {
+        identity = Show.identity(field.identity(in: cluster))
         name = field.name
         type = field.elementType.name
         shape = field.shape
@@ -27,12 +32,13 @@ struct FieldReport: Encodable {
 
     static func printTable(_ fields: [FieldReport]) {
         var table = Table(
-            "field", "type", "shape", "#cells", "#cell bytes", "#page bytes", "#virtual size")
+            "field", "type", "shape", "#cells", "#cell bytes", "#page bytes", "#virtual size",
+            "identity")
         for field in fields {
             table.add(
                 field.name, field.type, field.shape.map(String.init).joined(separator: "x"),
                 Show.count(field.cells), Show.count(field.cellBytes), Show.count(field.pageBytes),
-                Show.bytes(field.cells * UInt64(field.cellBytes)))
+                Show.bytes(field.cells * UInt64(field.cellBytes)), field.identity)
         }
         table.print()
     }
@@ -58,13 +64,15 @@ struct FieldCreate: AsyncParsableCommand {
         let client = try common.client()
         try await client.createField(
             field, elementType: type.type, shape: shape.axes, pageBytes: pageBytes)
-        guard let created = try await client.describe().field(named: field) else { return }
+        let placement = try await client.placement()
+        guard let created = placement.catalog.field(named: field) else { return }
+        let report = FieldReport(created, in: placement.clusterID)
         if common.json {
-            try Terminal.printJSON(FieldReport(created))
+            try Terminal.printJSON(report)
         } else {
             print(
                 "Created field '\(field)': \(Show.amount(created.cellCount, "cell")) of "
-                    + "\(created.cellBytes) bytes."
+                    + "\(created.cellBytes) bytes, identity \(report.identity)."
             )
         }
     }
@@ -77,7 +85,8 @@ struct FieldList: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        let fields = try await common.client().describe().fields.map(FieldReport.init)
+        let placement = try await common.client().placement()
+        let fields = placement.catalog.fields.map { FieldReport($0, in: placement.clusterID) }
         if common.json { return try Terminal.printJSON(fields) }
         if fields.isEmpty {
             return print(
@@ -96,13 +105,15 @@ struct FieldInfo: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        guard let found = try await common.client().describe().field(named: field) else {
+        let placement = try await common.client().placement()
+        guard let found = placement.catalog.field(named: field) else {
             throw LociError(
                 .notFound, "There is no field '\(field)'.",
                 advice: "`loci field list` shows those that exist.")
         }
-        if common.json { return try Terminal.printJSON(FieldReport(found)) }
-        FieldReport.printTable([FieldReport(found)])
+        let report = FieldReport(found, in: placement.clusterID)
+        if common.json { return try Terminal.printJSON(report) }
+        FieldReport.printTable([report])
     }
 }
 

@@ -16,6 +16,7 @@ struct Loci: AsyncParsableCommand {
         version: LociVersion.program,
         subcommands: [
             FieldCommand.self, CollectionCommand.self, ReadCommand.self, WriteCommand.self,
+            PrefetchCommand.self, ReleaseCommand.self,
             ImportCommand.self, QueryCommand.self, RetrieveCommand.self, ScrollCommand.self,
             CountCommand.self, DeleteCommand.self, StatusCommand.self, ResidencyCommand.self,
             ScrubCommand.self, SnapshotCommand.self, RestoreCommand.self, VerifyCommand.self,

@@ -9,8 +9,12 @@ struct ReadCommand: AsyncParsableCommand {
             loci read rows 42:50 --out rows.bin           cells 42 to 49, as bytes in a file
             loci read rows --cells @ids.u64 --out -       scattered cells, to standard output
             loci read rows 1:100000 --max-tier ssd        without what lies on slower tiers
+            loci read rows 42 --identity 5f3a09c2d1e4b687 only of this very field
+            loci read rows 0:64 --direct --explain        from the shards; each cell's tier
             Cells that were never written are zeros. So are cells that --max-tier skipped; a note
-            says where they lie, and the exit code is 3.
+            says where they lie, and the exit code is 3. With --partial cells of shards that do not
+            answer are named, their bytes are ff, and the exit code is 3, too; without it that is an
+            error. A field of another identity is refused with FAILED_PRECONDITION.
             """)
 
     @Argument(help: "Name of the field.")
@@ -25,34 +29,57 @@ struct ReadCommand: AsyncParsableCommand {
     var cells: String?
     @Option(help: "Write the bytes to a file ('-': standard output) instead of printing them.")
     var out: String?
+    @Flag(help: "Name the cells that are missing instead of failing when a shard is down.")
+    var partial = false
+    @OptionGroup var identity: IdentityOption
     @OptionGroup var limit: TierOption
     @OptionGroup var explanation: ExplainOption
+    @OptionGroup var routing: RoutingOption
     @OptionGroup var common: CommonOptions
 
     /// Bytes that are asked for at a time; with a file, memory stays at about this.
     private static let windowBytes = 16 << 20
 
+    private var options: ReadOptions {
+        ReadOptions(
+            maxTier: limit.maxTier, identity: identity.identity, withTiers: explanation.explain,
+            allowsPartial: partial)
+    }
+
     func run() async throws {
         let selection = try CellSelection(place: place, cells: cells)
-        let client = try common.client()
+        let client = try common.client(routing.routing)
         let output = try out.map { (path) throws(LociError) in try OutputFile(path) }
         do {
-            let (receipt, skipped) = try await read(selection, client, output)
+            let sum = try await read(selection, client, output)
             try output?.finish()
-            if explanation.explain, !common.json { receipt.printTable() }
-            if skipped > 0 {
-                Terminal.note("\(Show.amount(skipped, "cell")) skipped: zeros in the output.")
+            if explanation.explain, !common.json { sum.receipt.printTable() }
+            if sum.skipped > 0 {
+                Terminal.note("\(Show.amount(sum.skipped, "cell")) skipped: zeros in the output.")
             }
-            if !receipt.isComplete || skipped > 0 { try Terminal.leavePartial(receipt) }
+            if !sum.missing.isEmpty { noteMissing(sum.missing) }
+            if !sum.receipt.isComplete || sum.skipped > 0 || !sum.missing.isEmpty {
+                try Terminal.leavePartial(sum.receipt)
+            }
         } catch {
             output?.discard()
             throw error
         }
     }
 
+    /// Cells that a note names; --json names all.
+    private static let namedMost = 16
+
+    private func noteMissing(_ cells: [CellIndex]) {
+        let named = cells.prefix(Self.namedMost).map { "\($0)" }.joined(separator: ", ")
+        let rest = cells.count > Self.namedMost ? ", ..." : ""
+        Terminal.note(
+            "\(Show.amount(cells.count, "cell")) missing, ff in the output: \(named)\(rest).")
+    }
+
     private func read(
         _ selection: CellSelection, _ client: LociClient, _ output: OutputFile?
-    ) async throws -> (receipt: Receipt, skipped: Int) {
+    ) async throws -> ReadSum {
         guard let definition = try await client.describe().field(named: field) else {
             throw LociError(
                 .notFound, "There is no field '\(field)'.",
@@ -67,43 +94,34 @@ struct ReadCommand: AsyncParsableCommand {
         }
         var progress = Progress("read \(field)", unit: "cells", total: selection.count)
         let window = max(1, Self.windowBytes / definition.cellBytes)
-        var receipt: Receipt?
-        var report: [CellReport] = []
-        var skippedCount = 0
+        var sum = ReadSum()
         for start in stride(from: 0, to: total, by: window) {
             let part = start..<min(start + window, total)
             let cells = try await read(selection, part, client)
-            receipt = receipt.merged(with: cells.receipt)
-            skippedCount += cells.skipped.count
+            let numbers = selection.cells(part)
+            sum.add(cells, numbers)
             if let output {
                 try output.write(cells.bytes)
             } else {
-                let skipped = Set(cells.skipped)
-                for (index, number) in selection.cells(part).enumerated() {
-                    let hexadecimal = Show.hexadecimal(cells[index])
+                for report in CellReport.all(cells, numbers) {
                     if common.json {
-                        report.append(
-                            CellReport(
-                                cell: number, bytes: hexadecimal,
-                                isSkipped: skipped.contains(index)))
+                        sum.cells.append(report)
                     } else {
-                        let mark = skipped.contains(index) ? "  skipped" : ""
-                        print("\(number)  \(hexadecimal)\(mark)")
+                        print(report.line(isExplained: !cells.tiers.isEmpty))
                     }
                 }
             }
             progress.update(UInt64(part.upperBound))
         }
         progress.finish()
-        let sum = receipt ?? Receipt()
         if common.json, out != "-" {
             try Terminal.printJSON(
                 ReadReport(
                     field: field, cellBytes: definition.cellBytes, count: total,
-                    skipped: skippedCount, cells: output == nil ? report : nil,
-                    receipt: ReceiptReport(sum)))
+                    skipped: sum.skipped, missing: sum.missing,
+                    cells: output == nil ? sum.cells : nil, receipt: ReceiptReport(sum.receipt)))
         }
-        return (sum, skippedCount)
+        return sum
     }
 
     private func read(
@@ -113,10 +131,27 @@ struct ReadCommand: AsyncParsableCommand {
         case .range(let range):
             let first = range.lowerBound + UInt64(part.lowerBound)
             return try await client.read(
-                field, range: first..<(first + UInt64(part.count)), maxTier: limit.maxTier)
+                field, range: first..<(first + UInt64(part.count)), options: options)
         case .scattered(let cells):
-            return try await client.read(field, cells: Array(cells[part]), maxTier: limit.maxTier)
+            return try await client.read(field, cells: Array(cells[part]), options: options)
         }
+    }
+}
+
+/// What the windows of a read amount to.
+private struct ReadSum {
+    private var merged: Receipt?
+    var skipped = 0
+    /// Cells, not positions.
+    var missing: [CellIndex] = []
+    var cells: [CellReport] = []
+
+    var receipt: Receipt { merged ?? Receipt() }
+
+    mutating func add(_ cells: Cells, _ numbers: [CellIndex]) {
+        merged = merged.merged(with: cells.receipt)
+        skipped += cells.skipped.count
+        missing += cells.missing.map { numbers[$0] }
     }
 }
 
@@ -126,6 +161,7 @@ private struct ReadReport: Encodable {
     let cellBytes: Int
     let count: Int
     let skipped: Int
+    let missing: [UInt64]
     let cells: [CellReport]?
     let receipt: ReceiptReport
 }
@@ -134,6 +170,25 @@ private struct CellReport: Encodable {
     let cell: UInt64
     let bytes: String
     let isSkipped: Bool
+    let isMissing: Bool
+    /// Where its page came from, if asked for and known.
+    let tier: String?
+
+    static func all(_ cells: Cells, _ numbers: [CellIndex]) -> [CellReport] {
+        let skipped = Set(cells.skipped)
+        let missing = Set(cells.missing)
+        return numbers.enumerated().map { index, number in
+            CellReport(
+                cell: number, bytes: Show.hexadecimal(cells[index]),
+                isSkipped: skipped.contains(index), isMissing: missing.contains(index),
+                tier: cells.tiers.isEmpty ? nil : cells.tiers[index]?.name)
+        }
+    }
+
+    func line(isExplained: Bool) -> String {
+        let mark = isSkipped ? "  skipped" : isMissing ? "  missing" : ""
+        return "\(cell)  \(bytes)\(isExplained ? "  \(tier ?? "-")" : "")\(mark)"
+    }
 }
 
 extension Receipt? {

@@ -84,6 +84,7 @@ struct StatusCommand: AsyncParsableCommand {
         }
         shards.print()
         showTiers(status)
+        PrefetchStatus.show(status)
         guard !status.collections.isEmpty else { return }
         print()
         var collections = Table("collection", "#points", "#locations", "#generation", "routing")
@@ -118,6 +119,8 @@ private struct StatusReport: Encodable {
         let pagesDamaged: UInt64
         let overflowBytes: UInt64
         let isFull: Bool
+        let prefetch: PrefetchStatus
+        let gossip: GossipStatus
     }
 
     struct TierStatus: Encodable {
@@ -178,7 +181,8 @@ private struct StatusReport: Encodable {
                 rejectedMessages: $0.vitals.rejectedMessages,
                 tiers: $0.vitals.tiers.map(TierStatus.init),
                 pagesVerified: $0.vitals.pagesVerified, pagesDamaged: $0.vitals.pagesDamaged,
-                overflowBytes: $0.vitals.overflowBytes, isFull: $0.vitals.isFull)
+                overflowBytes: $0.vitals.overflowBytes, isFull: $0.vitals.isFull,
+                prefetch: PrefetchStatus($0.vitals), gossip: GossipStatus($0.vitals.gossip))
         }
         collections = status.collections.map {
             Collection(

@@ -3,6 +3,22 @@ import LociModel
 import Testing
 
 @Suite struct FieldGeometryTests {
+    /// Random and extreme numbers of all magnitudes.
+    @Test func aDivisorDividesLikeADivision() {
+        var random = SeededRandom(seed: 11)
+        let edges: [UInt64] = [0, 1, 2, 3, 62, 1 << 32, 1 << 63, .max - 1, .max]
+        func number() -> UInt64 { random.next() >> UInt64(random.below(64)) }
+        for _ in 0..<20_000 {
+            let value = max(1, random.chance(0.1) ? edges[random.below(edges.count)] : number())
+            let divisor = Divisor(value)
+            let (product, _) = number().multipliedReportingOverflow(by: value)
+            for number in [number(), product, product &- 1, product &+ 1] + edges {
+                let (quotient, remainder) = divisor.divide(number)
+                #expect(quotient == number / value && remainder == number % value)
+            }
+        }
+    }
+
     private static func field(
         _ shape: [UInt64], _ type: ElementType = .raw, pageBytes: Int = 0
     ) throws -> FieldDefinition {

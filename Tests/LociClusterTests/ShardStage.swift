@@ -30,13 +30,13 @@ struct ShardStage {
 
     init(
         dram: MemoryTier, far: MemoryTier? = nil, tuning: SearchTuning = SearchTuning(),
-        gossip: GossipSettings? = nil, guesses: Bool = true, takesPrefetches: Bool = true
+        guesses: Bool = false, takesPrefetches: Bool = true, gossip: GossipSettings? = nil
     ) {
         arena = dram.arena
         let settings = ShardNode.Settings(
             clusterID: 9, shard: 0, incarnation: 1, partitions: 1, shards: 1, dram: dram, far: far,
-            checkpointLogBytes: .max, gossip: gossip, guesses: guesses,
-            takesPrefetches: takesPrefetches)
+            guesses: guesses, takesPrefetches: takesPrefetches, checkpointLogBytes: .max,
+            gossip: gossip)
         let state = PartitionState(partition: 0, partitions: 1, tuning: tuning)
         node = ShardNode(settings, recovered: [(state, 1, 0)], stopwatch: { .zero })
         send(.hello(Hello(clusterID: 9, shard: 0, partitions: 1, shards: 1)))

@@ -45,6 +45,11 @@ final class ChildProcess: @unchecked Sendable {
 
     var isRunning: Bool { poll(WNOHANG) == nil }
 
+    /// Sends a signal if the process has not been reaped.
+    func send(_ signal: Int32) {
+        lock.withLock { if status == nil { _ = kill(identifier, signal) } }
+    }
+
     /// Sends a signal, and waits until the process has ended.
     func end(_ signal: Int32) {
         lock.withLock { if status == nil { kill(identifier, signal) } }

@@ -99,13 +99,13 @@ extension ProcessTests {
         }
         #expect(few.receipt.tiers[.dram].hits == 2 && few.count == 3)
         // The coordinator hears of it with the next pong.
-        var told = PrefetchTally()
+        var tally = PrefetchTally()
         let end = ContinuousClock.now + .seconds(10)
-        while told.used < 256, ContinuousClock.now < end {
+        while tally.used < 256, ContinuousClock.now < end {
             try await Task.sleep(for: .milliseconds(20))
-            told = try await client.status().shards[0].vitals.told
+            tally = try await client.status().shards[0].vitals.told
         }
-        #expect(told.issued == 256 && told.used == 256 && told.late == 0 && told.wasted == 0)
+        #expect(tally.issued == 256 && tally.used == 256 && tally.late == 0 && tally.wasted == 0)
     }
 
     @Test("fetches nothing of what was cancelled before it was needed")

@@ -50,4 +50,44 @@ import Testing
         #expect(spent >= .milliseconds(45))
         #expect(spent < .seconds(5))
     }
+
+    /// A send may take in the news that a message has come; the sleeper must see it all the same.
+    @Test func noMessageIsSleptOverWhateverElseIsDoneWithTheSocket() throws {
+        let context = try TransportContext()
+        let router = try RouterSocket(context, binding: Endpoint("tcp://127.0.0.1:*"))
+        let dealers = try (0..<3).map { _ in
+            try DealerSocket(context, connecting: router.endpoint)
+        }
+        var peers: [PeerID] = []
+        let poller = Poller()
+        let slot = poller.add(router)
+        for dealer in dealers {
+            #expect(dealer.canSend(timeoutMilliseconds: 5000))
+            #expect(try dealer.send([Bytes([0])]) == .sent)
+            #expect(try poller.wait(timeoutMilliseconds: 5000) == [slot])
+            peers.append(try #require(try router.receive()).peer)
+        }
+        var random = SeededRandom(seed: 4)
+        var sent = 0
+        var received = 0
+        for round in 0..<400 {
+            #expect(try dealers[random.below(3)].send([Bytes([1])]) == .sent)
+            sent += 1
+            // Long enough for ZeroMQ to look for news within a send.
+            usleep(UInt32(random.below(3000)))
+            if random.chance(0.7) { _ = try router.send([Bytes([2])], to: peers[random.below(3)]) }
+            if random.chance(0.3) { _ = try router.receive().map { _ in received += 1 } }
+            if sent > received {
+                #expect(try poller.wait(timeoutMilliseconds: 5000) == [slot], "round \(round)")
+            }
+            if random.chance(0.5) { while try router.receive() != nil { received += 1 } }
+            for dealer in dealers { while try dealer.receive() != nil {} }
+        }
+        while received < sent {
+            #expect(try poller.wait(timeoutMilliseconds: 5000) == [slot])
+            while try router.receive() != nil { received += 1 }
+        }
+        #expect(received == sent)
+        #expect(try poller.wait(timeoutMilliseconds: 0) == [])
+    }
 }

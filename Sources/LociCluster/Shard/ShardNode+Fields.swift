@@ -14,9 +14,12 @@ extension ShardNode {
             let field = try indexedField(space: read.space, identity: read.identity)
             let cells = bulk[0].values(CellIndex.self)
             let partitions = try check(cells, field)
+            let watched = watch(cells, field)
             if let resident = pages.copyCells(cells, field.geometry) {
-                return answer(
-                    resident, cells.count, partitions, read, asker, into: &directives)
+                answer(resident, cells.count, partitions, read, asker, into: &directives)
+                return guess(
+                    after: watched, of: field, session: asker.peer ^ mix64(read.session),
+                    into: &directives)
             }
             let places = cells.map { field.geometry.place(of: $0) }
             begin(
@@ -25,6 +28,9 @@ extension ShardNode {
                         asker: asker, field: field.definition, places: places,
                         partitions: partitions, withTiers: read.withTiers)),
                 slowest: read.maxTier ?? .object, into: &directives)
+            guess(
+                after: watched, of: field, session: asker.peer ^ mix64(read.session),
+                into: &directives)
         } catch {
             refuse(asker, error, into: &directives)
         }

@@ -112,20 +112,20 @@ public struct ShardNode: Sendable {
         public var far: MemoryTier?
         /// Whether to count how often extents are used, which costs each page of a request time.
         public var countsHeat: Bool
+        /// Whether to fetch what reads let expect, and what an earlier life had.
+        public var guesses: Bool
         /// Log bytes of a partition after which a checkpoint is due.
         public var checkpointLogBytes: UInt64
         /// Nil if the shard takes no part in gossip.
         public var gossip: GossipSettings?
-        /// Whether to fetch what nobody has announced but the shard, or another process, expects.
-        public var guesses: Bool
         /// Whether clients may announce what they will read; else they are told that they may not.
         public var takesPrefetches: Bool
 
         public init(
             clusterID: UInt64, shard: ShardIndex, incarnation: UInt64, partitions: Int,
             shards: Int, dram: MemoryTier, far: MemoryTier? = nil, countsHeat: Bool = false,
-            checkpointLogBytes: UInt64, gossip: GossipSettings? = nil, guesses: Bool = true,
-            takesPrefetches: Bool = true
+            guesses: Bool = true, takesPrefetches: Bool = true, checkpointLogBytes: UInt64,
+            gossip: GossipSettings? = nil
         ) {
             self.clusterID = clusterID
             self.shard = shard
@@ -135,9 +135,9 @@ public struct ShardNode: Sendable {
             self.dram = dram
             self.far = far
             self.countsHeat = countsHeat
+            self.guesses = guesses
             self.checkpointLogBytes = checkpointLogBytes
             self.gossip = gossip
-            self.guesses = guesses
             self.takesPrefetches = takesPrefetches
         }
     }
@@ -158,7 +158,8 @@ public struct ShardNode: Sendable {
     var surveys: [UInt64: Asker] = [:]
     var snapshot: ShardSnapshotState?
     var prefetching = Prefetching()
-    var verdicts: [(PageAddress, PrefetchSource, PrefetchVerdict)] = []
+    /// Nil if it makes none.
+    var guesses: ShardGuesses?
     var gossip: ShardGossip?
     var now = Instant.zero
 
@@ -177,6 +178,9 @@ public struct ShardNode: Sendable {
                     gossip, node: ClusterGossip.node(of: settings.shard),
                     incarnation: settings.incarnation, shards: settings.shards),
                 budgetBytes: settings.dram.arena.budgetBytes)
+        }
+        if settings.guesses {
+            guesses = ShardGuesses(seed: mix64(settings.clusterID ^ UInt64(settings.shard)))
         }
         for (state, lsn, logBytes) in recovered {
             workers[state.partition] = PartitionWorker(
@@ -270,6 +274,7 @@ public struct ShardNode: Sendable {
             let client = PrefetchClient(number: asker.peer, isDirect: isDirect)
             self.release(release, message.bulk, client, asker, into: &directives)
         case .ticket(let ticket): answer(ticket, asker, into: &directives)
+        case .hint(let hint): take(hint, message.bulk, into: &directives)
         case .claim(let claim) where claim.isLookup:
             lookUp(claim, message.bulk, asker, into: &directives)
         case .shardQuery(let query): search(query, message.bulk, asker, into: &directives)

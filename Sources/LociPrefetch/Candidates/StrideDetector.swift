@@ -1,11 +1,11 @@
 /// Finds runs of pages a constant step apart, several at once and interleaved with others: scans
 /// forwards and backwards, columns of a matrix, several readers of one file.
 ///
-/// - A run is confirmed by two equal steps in a row. Steps are taken modulo 2^64; any but 0 will do.
+/// - A run is confirmed by two equal steps in a row. Steps are taken modulo 2^64, any but 0.
 /// - A page belongs to the run that expected it; else to the nearest run within `reach`, whose
-///   step it changes unless the run is confirmed; else it begins a run. The first guess of a new
-///   run's step is the distance from the nearest run, or from the page before if none is near, so
-///   that steps longer than the reach are found in streams that stand alone.
+///   step it changes unless the run is confirmed; else it begins a run. The first guess of a
+///   new run's step is the distance from the nearest run, or from the page before if none is
+///   near, so that steps longer than the reach are found in streams that stand alone.
 /// - There are a fixed number of runs. A new one replaces the one that was silent longest, an
 ///   unconfirmed one first.
 public struct StrideDetector: Sendable {

@@ -48,7 +48,9 @@ struct IssuedPages: Sendable {
     ) -> Entry? {
         let place = place(of: page) ?? placeToTake(for: page, now: now)
         let former = entries[place]
-        defer { entries[place] = Entry(page: page, time: now, payer: payer, state: .open, reach: reach) }
+        defer {
+            entries[place] = Entry(page: page, time: now, payer: payer, state: .open, reach: reach)
+        }
         return former.state == .open && former.page != page ? former : nil
     }
 

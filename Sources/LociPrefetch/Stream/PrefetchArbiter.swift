@@ -28,7 +28,7 @@ struct PrefetchArbiter: Sendable {
         .nominal(values: 8), .nominal(values: 8), .nominal(values: 8), .numeric, .numeric,
     ]
     private static let nominalCount = 11
-    static let treeBytes = 11_000
+    static let treeBytes = 9000
     static let epoch = 8192
     /// A wrong split costs little here, where a second tree grows all the time; a late one more.
     private static let delta = 1e-3

@@ -1,6 +1,6 @@
 /// Gives candidates what they earn. Each has a credit: a fetch costs `cost`, measured in what a
-/// right prediction saves; a page that was asked for earns 1; a fetch that was not made is refunded.
-/// Who cannot pay is silent, but for a probe now and then. So
+/// right prediction saves; a page that was asked for earns 1; a fetch that was not made is
+/// refunded. Who cannot pay is silent, but for a probe now and then. So
 ///
 /// - what a candidate may waste is bounded: its first credit, and what its right predictions
 ///   earned lately, at most `mostCredit`;

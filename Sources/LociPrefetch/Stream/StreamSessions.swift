@@ -9,7 +9,7 @@ struct StreamSessions: Sendable {
         var thirdStep: UInt64 = 0
     }
 
-    private static let count = 64
+    private static let count = 32
 
     private var owners: [UInt64] = Array(repeating: 0, count: count)
     private var standings: [Standing] = Array(repeating: Standing(), count: count)

@@ -73,22 +73,19 @@ extension ShardNode {
     }
 
     /// The pages that the cells lie in, each once, in the order of the cells.
-    private func pages(
+    private mutating func pages(
         of cells: [CellIndex], space: SpaceID, identity: UInt64
     ) throws(LociError) -> [PageNeed] {
-        let catalog = workers.keys.min().map { workers[$0]!.state.catalog }
-        guard let field = catalog?.field(space: space) else { throw unknownSpace(space) }
-        try field.check(identity: identity, in: settings.clusterID)
-        let geometry = FieldGeometry(field, partitions: settings.partitions)
+        let field = try indexedField(space: space, identity: identity)
         var needs: [PageNeed] = []
         var seen: Set<PageAddress> = []
         for cell in cells {
-            let address = geometry.place(of: cell).address
-            guard cell < field.cellCount, workers[address.partition] != nil else {
+            let address = field.geometry.place(of: cell).address
+            guard cell < field.definition.cellCount, workers[address.partition] != nil else {
                 throw LociError(.invalidArgument, "A cell does not live on this shard.")
             }
             if needs.last?.address != address, seen.insert(address).inserted {
-                needs.append(PageNeed(address: address, pageBytes: field.pageBytes))
+                needs.append(PageNeed(address: address, pageBytes: field.geometry.pageBytes))
             }
         }
         return needs
@@ -137,16 +134,6 @@ extension ShardNode {
         fetchEarly(into: &directives)
     }
 
-    /// What became of pages that were fetched early, since this was asked last, in the order in
-    /// which it came out; of very many the latest.
-    public mutating func takeVerdicts() -> [(PageAddress, PrefetchSource, PrefetchVerdict)] {
-        var taken: [(PageAddress, PrefetchSource, PrefetchVerdict)] = []
-        swap(&taken, &verdicts)
-        return taken
-    }
-
-    private static let mostVerdicts = 4096
-
     /// What became of pages that were fetched early, since the shard started.
     public func tally(_ source: PrefetchSource) -> PrefetchTally { pages.tally(source) }
 
@@ -172,9 +159,7 @@ extension ShardNode {
     mutating func endEvent(into directives: inout [ShardDirective]) {
         for end in pages.takeEarlyEnds() {
             prefetching.ended(end)
-            guard let source = end.source, let verdict = end.verdict else { continue }
-            if verdicts.count >= 2 * Self.mostVerdicts { verdicts.removeFirst(Self.mostVerdicts) }
-            verdicts.append((end.address, source, verdict))
+            if end.source == .guessed, let verdict = end.verdict { note(verdict, of: end.address) }
         }
         fetchEarly(into: &directives)
     }
