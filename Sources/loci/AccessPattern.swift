@@ -5,6 +5,8 @@ import LociClient
 /// In which order cells are asked for.
 enum AccessPattern: String, ExpressibleByArgument, CaseIterable {
     case zipf, uniform, sequential
+    /// Paths of scattered cells, walked again and again: popular ones more often.
+    case paths
 }
 
 /// Numbers of cells by a pattern.
@@ -14,6 +16,12 @@ struct CellStream {
     private let zipf: ZipfDistribution
     private var random: SeededRandom
     private var position: UInt64
+    /// Of `paths`: which one, and how far along.
+    private var path: UInt64 = 0
+    private var step: UInt64 = 0
+
+    private static let pathCount: UInt64 = 200
+    private static let pathLength: UInt64 = 64
 
     /// - Parameters:
     ///   - count: Cells of the field.
@@ -22,7 +30,8 @@ struct CellStream {
         self.pattern = pattern
         self.count = count
         self.random = random
-        zipf = ZipfDistribution(count: count, exponent: theta)
+        zipf = ZipfDistribution(
+            count: pattern == .paths ? Self.pathCount : count, exponent: theta)
         position = self.random.next() % count
     }
 
@@ -36,6 +45,10 @@ struct CellStream {
         case .zipf:
             // Popular cells lie scattered over the field, as they do in hashed tables.
             return mix64(zipf.next(&random)) % count
+        case .paths:
+            if step % Self.pathLength == 0 { path = zipf.next(&random) }
+            step += 1
+            return mix64(path << 32 | step % Self.pathLength) % count
         }
     }
 }

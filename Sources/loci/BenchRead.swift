@@ -63,11 +63,11 @@ struct BenchWrite: AsyncParsableCommand {
 
 /// Which cells a benchmark of a field touches.
 struct BenchCellOptions: ParsableArguments {
-    @Option(help: "In which order cells are touched: zipf, uniform or sequential.")
+    @Option(help: "In which order cells are touched: zipf, uniform, sequential or paths.")
     var pattern = AccessPattern.zipf
     @Option(help: "Cells of one request: 1 to \(Limits.cellsPerRequest).")
     var rows = 48
-    @Option(help: "Skew of zipf: more than 0; 0.99 is usual.")
+    @Option(help: "Skew of zipf and paths: more than 0; 0.99 is usual.")
     var theta = 0.99
 
     func validate() throws {
@@ -101,7 +101,7 @@ struct BenchCellOptions: ParsableArguments {
     }
 
     func title(_ what: String) -> BenchTitle {
-        let skew = pattern == .zipf ? " \(theta)" : ""
+        let skew = pattern == .zipf || pattern == .paths ? " \(theta)" : ""
         return BenchTitle(
             what: what, pattern: "\(pattern.rawValue)\(skew), \(rows) rows per request",
             unit: "rows", unitsPerRequest: rows)

@@ -103,7 +103,8 @@ import Testing
                     bulk: [Bytes(values: cells)])
                 if stage.answers[request] == nil { ways.slow += 1 } else { ways.fast += 1 }
                 stage.loadAll()
-                let message = try #require(stage.answers.removeValue(forKey: request))
+                let message = try #require(stage.answers[request])
+                stage.answers[request] = nil
                 try message.validated()
                 guard case .cells(let answer) = message.body else {
                     Issue.record("\(message.body)")
