@@ -133,8 +133,8 @@ let package = Package(
         tests(
             "LociProcessTests",
             [
-                "LociBase", "LociModel", "LociWire", "LociTransport", "LociClient", "loci",
-                "loci-shard", "loci-coordinator",
+                "LociBase", "LociModel", "LociPlacement", "LociWire", "LociTransport", "LociClient",
+                "loci", "loci-shard", "loci-coordinator",
             ]),
         tests(
             "LociRuntimeTests",

@@ -9,17 +9,21 @@ import Testing
 /// A coordinator with shards that do only what a test says, in time that a test moves.
 struct CoordinatorStage {
     var node: CoordinatorNode
-    var now = Instant(nanoseconds: 1_000_000_000)
+    var now: Instant
     private var nextRequest: UInt64 = 0
 
-    init(shards: Int = 2) {
+    init(
+        shards: Int = 2, incarnation: UInt64 = 1, gossip: GossipSettings? = nil,
+        now: Instant = Instant(nanoseconds: 1_000_000_000)
+    ) {
+        self.now = now
         let metadata = ClusterMetadata(
             clusterID: 5, map: PartitionMap(partitions: 2 * shards, shards: shards))
         var first = metadata
-        first.incarnation = 1
+        first.incarnation = incarnation
         node = CoordinatorNode(
             metadata: first, endpoints: (0..<shards).map { "shard-\($0)" },
-            stopwatch: { Instant.zero })
+            gossip: gossip, stopwatch: { Instant.zero })
         handle(.tick)
         for shard in 0..<ShardIndex(shards) {
             handle(.shard(shard, answer(0, .welcome(Welcome(catalogVersion: 0)))))

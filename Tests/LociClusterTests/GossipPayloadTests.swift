@@ -70,6 +70,8 @@ import Testing
         let published = TransitionBook.decoded(updates[0].payload!)!
         #expect(published.map { [$0.from, $0.to] } == [[10, 11], [11, 12], [12, 13]])
         walk([10, 11, 12, 13])
+        #expect(book.follow(at: .zero).count == 1, "that 10 follows 13 is confirmed now")
+        walk([10, 11, 12, 13])
         #expect(book.follow(at: .zero).isEmpty, "nothing is new")
         let later = Instant.zero.advanced(microseconds: TransitionBook.timeToLive / 2 + 1_000_000)
         #expect(book.follow(at: later).count == 1, "before it expires it is said again")
@@ -77,7 +79,7 @@ import Testing
         walk([20, 22, 24, 20, 22, 24])
         book.note(page: 31, of: 1, on: 1, session: 1)
         book.note(page: 32, of: 1, on: 0, session: 2)
-        #expect(book.count == 5, "13 and 20, 13 and 10 beside the three")
+        #expect(book.count == 4)
     }
 
     @Test func manyTransitionsStayWithinTheirBounds() {

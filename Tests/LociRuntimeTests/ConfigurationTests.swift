@@ -41,6 +41,8 @@ struct ConfigurationTests {
         #expect(configuration.writeBufferBytes == 64 << 20)
         #expect(configuration.snapshotFolder == "etc/data/snapshots")
         #expect(configuration.checkpointLogBytes == 256 << 20)
+        #expect(configuration.prefetch == .on)
+        #expect(configuration.gossipMilliseconds == 500)
         #expect(configuration.ioThreads == 16)
         #expect(!configuration.isInsecure)
         #expect(configuration.logLevel == .info)
@@ -67,6 +69,8 @@ struct ConfigurationTests {
             write-buffer: 128MiB
             snapshot-folder: /mnt/snapshots
             checkpoint-after: 64 MiB
+            prefetch: told
+            gossip: 2s
             io-threads: 8
             insecure: true
             log-level: debug
@@ -90,6 +94,9 @@ struct ConfigurationTests {
         #expect(configuration.writeBufferBytes == 128 << 20)
         #expect(configuration.snapshotFolder == "/mnt/snapshots")
         #expect(configuration.checkpointLogBytes == 64 << 20)
+        #expect(configuration.prefetch == .told)
+        #expect(configuration.gossipMilliseconds == 2000)
+        #expect(try load("shards: [tcp://127.0.0.1:7101]\ngossip: off").gossipMilliseconds == nil)
         #expect(configuration.ioThreads == 8)
         #expect(configuration.isInsecure)
         #expect(configuration.logLevel == .debug)
@@ -105,6 +112,11 @@ struct ConfigurationTests {
             ("write-buffer: 99999999999999TiB", "'write-buffer' must be 1MiB", ""),
             ("write-buffer: [1GiB]", "'write-buffer' must be a single value", ""),
             ("page-in: magic", "'page-in' must be one of mapping, pread, direct, io-uring", ""),
+            ("prefetch: maybe", "'prefetch' must be one of on, told, off", ""),
+            ("gossip: 99ms", "'gossip' must be 100ms to 60s, or off", "500ms"),
+            ("gossip: 61s", "'gossip' must be 100ms to 60s, or off", "500ms"),
+            ("gossip: 500", "'gossip' must be 100ms to 60s, or off", "500ms"),
+            ("gossip: s", "'gossip' must be 100ms to 60s, or off", "500ms"),
             ("io-threads: 0", "'io-threads' must be a whole number from 1 to 64", ""),
             ("io-threads: many", "'io-threads' must be a whole number", ""),
             ("partitions: 1", "'partitions' must be a whole number from 2 to 1024", ""),

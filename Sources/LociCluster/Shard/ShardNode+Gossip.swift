@@ -116,18 +116,22 @@ extension ShardNode {
     private mutating func warm(into directives: inout [ShardDirective]) {
         guard prefetching.suggestions.hintedCount < ShardGossip.pagesPerStep / 4 else { return }
         let vitals = pages.dramVitals
-        if vitals.residentBytes + pages.reservedBytes > vitals.budgetBytes / 16 * 15 {
-            gossip!.warming = [:]
-            return
-        }
+        // The last sixteenth is left, and what waits is counted as if it were as large as the next.
+        var room = vitals.budgetBytes / 16 * 15 - vitals.residentBytes - pages.reservedBytes
+        let waiting = prefetching.suggestions.hintedCount
         var needs: [PageNeed] = []
         while needs.count < ShardGossip.pagesPerStep, let part = gossip!.warming.keys.min() {
             guard let need = gossip!.warming[part]!.popLast() else {
                 gossip!.warming[part] = nil
                 continue
             }
+            room -= need.pageBytes
             gossip!.warmingBytes -= need.pageBytes
-            if gossip!.warmingBytes < 0 { gossip!.warming = [:] } else { needs.append(need) }
+            if gossip!.warmingBytes < 0 || room < waiting * need.pageBytes {
+                gossip!.warming = [:]
+            } else {
+                needs.append(need)
+            }
         }
         suggest(
             needs, source: .hinted,

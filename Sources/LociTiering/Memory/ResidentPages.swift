@@ -75,8 +75,8 @@ struct ResidentPages: Sendable {
         return true
     }
 
-    /// Follows which pages are the warmest: takes those out of the lists that are not among them any
-    /// more, other than such as stand aside, and returns those that are in none of the lists.
+    /// Follows which pages are the warmest: takes those out of the lists that are not among them
+    /// any more, other than such as stand aside, and returns those that are in none of the lists.
     mutating func followWarmth(_ most: Int, _ lists: inout [[PageAddress]]) -> [PageAddress] {
         let warmest = policy.warmest(most)
         beginMarking()

@@ -145,7 +145,8 @@ extension ShardNode {
         let retry = prefetching.roomlessSince.map { _ in
             now.advanced(milliseconds: Self.retryMilliseconds)
         }
-        return [prefetching.nextTimer, retry, gossip?.gossip.nextRound].compactMap { $0 }.min()
+        let due = [prefetching.nextTimer, retry, gossip?.gossip.nextRound]
+        return due.compactMap { $0 }.min()
     }
 
     /// How long nobody looks again whether memory was let go.
