@@ -145,10 +145,9 @@ extension ProcessTests {
         }
         #expect(answered > 20, "it was listened to")
         let read = try await client.read("rows", range: 100..<164)
-        #expect(
-            (100..<164).allSatisfy { cell in
-                read[cell] == content.slice((Int(cell) - 100) * 4096..<(Int(cell) - 99) * 4096)
-            })
+        for cell in 0..<64 {
+            #expect(read[cell] == content.slice((cell * 4096)..<((cell + 1) * 4096)))
+        }
         try await Task.sleep(for: .milliseconds(500))
         let shard = try await client.status().shards[0]
         #expect(shard.isUp && shard.vitals.hinted.issued <= 4096)
