@@ -108,9 +108,10 @@ extension ShardNode {
 
     // MARK: Expectations
 
-    /// Pages that may be needed soon, for a hint or a guess: what is not there is fetched when there
-    /// is nothing better to do, and let go at `until` if nobody has asked for it. To be called when
-    /// what the same event asks for has been ordered.
+    /// Pages that may be needed soon, for a hint or a guess: what is not there is fetched when
+    /// there is nothing better to do, and let go at `until` if nobody has asked for it. Of very
+    /// many the oldest are dropped. To be called when what the same event asks for has been
+    /// ordered.
     public mutating func suggest(
         _ needs: [PageNeed], source: PrefetchSource, until: Instant,
         into directives: inout [ShardDirective]
