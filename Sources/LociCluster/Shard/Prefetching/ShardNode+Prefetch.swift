@@ -137,6 +137,7 @@ extension ShardNode {
 
     /// When the node wants to be told `woken`, unless another event comes first.
     public var nextWake: Instant? {
+        if prefetching.isIdle { return prefetching.nextTimer }
         if prefetching.isUnfinished { return now }
         let retry = prefetching.roomlessSince.map { _ in
             now.advanced(milliseconds: Self.retryMilliseconds)
@@ -154,6 +155,8 @@ extension ShardNode {
     /// Takes note of what ended, and begins what can be begun.
     mutating func endEvent(into directives: inout [ShardDirective]) {
         for end in pages.takeEarlyEnds() {
+            // A page that was used may leave.
+            prefetching.roomlessSince = nil
             prefetching.ended(end)
             if end.source == .guessed, let verdict = end.verdict { note(verdict, of: end.address) }
         }
