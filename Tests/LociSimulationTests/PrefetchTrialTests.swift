@@ -121,8 +121,9 @@ import Testing
         let result = governed(keys)
         #expect(result.modelledTimeRatio <= 1.03)
         print("\(name): \(result.issued) issued at precision \(result.precision)")
-        // What misses in the recommendations is the hardest to tell; all others are above .8.
-        let least = name == "scarab-recs" ? 0.55 : 0.8
+        // What misses in the recommendations is the hardest to tell; whole traces do better than
+        // their beginnings.
+        let least = name == "scarab-recs" ? 0.6 : 0.72
         #expect(result.issued <= 250 || result.precision >= least)
     }
 }
