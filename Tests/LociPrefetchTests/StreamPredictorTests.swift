@@ -174,6 +174,16 @@ private struct Standing {
         #expect(first.contains { $0.count > 1 })
     }
 
+    @Test func withoutAGovernorEveryGuessIsIssued() {
+        var tuning = StreamPredictor.Tuning()
+        tuning.isGoverned = false
+        var run = Standing(StreamPredictor(tuning: tuning))
+        var random = SeededRandom(seed: 6)
+        for _ in 0..<3000 { run.access(random.next() % 200) }
+        #expect(run.issued > 3000)
+        #expect(!run.predictor.report.isAsleep)
+    }
+
     @Test func onlyThoseAskedForPropose() {
         var tuning = StreamPredictor.Tuning()
         tuning.candidates = .lastSuccessor
