@@ -17,9 +17,16 @@ import CXXHash
     }
 }
 
-/// Memory from the allocator; by default 64-byte aligned so that kernels load whole lines.
+/// Memory from the allocator; 64-byte aligned so that kernels load whole lines, unless it is so
+/// small that what allocators ask for other alignments than their own would be most of its cost.
 final class HeapByteStorage: ByteStorage, @unchecked Sendable {
-    init(count: Int, alignment: Int = 64) {
+    private static let smallBytes = 512
+
+    convenience init(count: Int) {
+        self.init(count: count, alignment: count <= Self.smallBytes ? 16 : 64)
+    }
+
+    init(count: Int, alignment: Int) {
         unsafe super.init(
             base: .allocate(byteCount: max(count, 1), alignment: alignment), count: count)
     }

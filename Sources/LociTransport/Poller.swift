@@ -51,8 +51,8 @@ import Glibc
         let end = ContinuousClock.now + .milliseconds(max(timeoutMilliseconds, 0))
         var timeout = ready.isEmpty ? timeoutMilliseconds : 0
         while true {
-            let count = unsafe poll(
-                &descriptors, nfds_t(descriptors.count), Int32(clamping: timeout))
+            let milliseconds = Int32(clamping: timeout)
+            let count = unsafe poll(&descriptors, nfds_t(descriptors.count), milliseconds)
             guard count >= 0 else {
                 if errno == EINTR { return ready }
                 throw .last("the poller")

@@ -12,11 +12,7 @@ public struct PeerID: Hashable, Sendable {
     /// nil for an identity that ZeroMQ did not generate: our own peers never set one.
     init?(routing: Bytes) {
         guard routing.count == Self.routingBytes, routing[0] == 0 else { return nil }
-        value = routing.array.reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    var routing: Bytes {
-        Bytes((0..<Self.routingBytes).map { UInt8(truncatingIfNeeded: value >> (8 * (4 - $0))) })
+        value = UInt64(routing.load(UInt32.self, at: 1).bigEndian)
     }
 }
 
@@ -42,7 +38,7 @@ public final class RouterSocket {
     /// - Throws: `tooLarge` before anything is sent.
     public func send(_ frames: [Bytes], to peer: PeerID) throws(TransportError) -> SendOutcome {
         isDrained = false
-        return try socket.send(frames, routing: peer.routing)
+        return try socket.send(frames, routing: peer)
     }
 
     /// Never waits.

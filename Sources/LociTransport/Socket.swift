@@ -117,26 +117,37 @@ public enum SendOutcome: Equatable, Sendable {
     }
 
     /// Sends all frames or none.
-    func send(_ frames: [Bytes], routing: Bytes? = nil) throws(TransportError) -> SendOutcome {
+    func send(_ frames: [Bytes], routing: PeerID? = nil) throws(TransportError) -> SendOutcome {
         precondition(!frames.isEmpty)
         for frame in frames where frame.count > Limits.frameBytes {
             throw TransportError(.tooLarge, "a frame of \(frame.count) bytes")
         }
         var failure: Int32 = 0
-        let parts = routing.map { [$0] + frames } ?? frames
-        for (index, part) in parts.enumerated() {
-            let number = sendPart(part, hasMore: index < parts.count - 1)
-            if number == 0 { continue }
-            failure = number
+        if let routing { failure = sendRouting(routing) }
+        for (index, part) in frames.enumerated() {
             // The first part was refused: nothing has been sent. A later one was: the peer went
             // away meanwhile, and ZeroMQ takes back the parts before and swallows those behind.
-            if index == 0 { break }
+            if failure != 0, index == (routing == nil ? 1 : 0) { break }
+            let number = sendPart(part, hasMore: index < frames.count - 1)
+            if number != 0 { failure = number }
         }
         switch failure {
         case 0: return .sent
         case EAGAIN: return .wouldBlock
         case EHOSTUNREACH: return .unreachable
         default: throw TransportError(number: failure, subject)
+        }
+    }
+
+    /// The identity by which a router finds the connection.
+    private func sendRouting(_ peer: PeerID) -> Int32 {
+        // 0, then the number in four bytes, the highest first.
+        let bytes = (peer.value << 24).bigEndian
+        return unsafe withUnsafeBytes(of: bytes) { source in
+            retried {
+                unsafe zmq_send(
+                    pointer, source.baseAddress, PeerID.routingBytes, ZMQ_DONTWAIT | ZMQ_SNDMORE)
+            }
         }
     }
 

@@ -52,7 +52,7 @@ struct BenchCommand: AsyncParsableCommand {
             Latency is measured at the client, around the whole request.
             """,
         subcommands: [
-            BenchRead.self, BenchWrite.self, BenchQuery.self, BenchPolicies.self,
-            BenchStore.self, BenchPages.self, BenchPrefetch.self, BenchWire.self, BenchDecode.self,
+            BenchRead.self, BenchWrite.self, BenchQuery.self, BenchDecode.self, BenchPrefetch.self,
+            BenchPolicies.self, BenchStore.self, BenchPages.self, BenchWire.self,
         ])
 }

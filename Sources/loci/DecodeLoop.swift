@@ -29,6 +29,8 @@ struct DecodeLoop {
     private let plan: DecodePlan
     private let deadline: Duration
     private var random: SeededRandom
+    /// Prefetches of this token whose answers have not come yet.
+    private var unanswered: Set<UInt64> = []
 
     /// The system's sleep ends late by about so much; the rest is spun.
     private static let spun = Duration.microseconds(150)
@@ -74,7 +76,7 @@ struct DecodeLoop {
         var delay = Duration.zero
         for (index, point) in plan.points.enumerated() {
             if result.mode == .batch, index > 0 { break }
-            Self.sleep(until: start + point + delay)
+            try compute(until: start + point + delay, &result)
             let needed = ContinuousClock.now
             switch result.mode {
             case .resident, .prefetch: try read(halves[index], &result)
@@ -86,21 +88,23 @@ struct DecodeLoop {
             result.waits.append(wait.inSeconds * 1e6)
             if wait > plan.slack { result.missed += 1 }
         }
-        Self.sleep(until: start + plan.compute + delay)
+        try compute(until: start + plan.compute + delay, &result)
         result.time += ContinuousClock.now - start
         result.tokens += 1
     }
 
-    /// Says what will be needed, and when; the answers are passed over later.
-    private func prefetch(_ halves: [[CellIndex]]) throws {
+    /// Says what will be needed, and when; the answers come while the model computes.
+    private mutating func prefetch(_ halves: [[CellIndex]]) throws {
+        unanswered = []
         for (ids, point) in zip(halves, plan.points) {
             let body = PrefetchCells(
                 field: field.name, count: UInt64(ids.count), isScattered: true,
                 identity: identity, ticket: UInt64.random(in: 1...UInt64.max),
                 lifetimeMicroseconds: UInt64((plan.compute * 2).inSeconds * 1e6),
                 neededInMicroseconds: UInt64(point.inSeconds * 1e6))
-            _ = try connection.send(
-                .prefetchCells(body), bulk: [Bytes(values: ids)], deadline: deadline)
+            unanswered.insert(
+                try connection.send(
+                    .prefetchCells(body), bulk: [Bytes(values: ids)], deadline: deadline))
         }
     }
 
@@ -120,6 +124,22 @@ struct DecodeLoop {
             result.errors += 1
             result.firstError = result.firstError ?? "\(error)"
         }
+    }
+
+    /// What a model would take for a part of its pass. Meanwhile prefetches are answered.
+    private mutating func compute(
+        until end: ContinuousClock.Instant, _ result: inout DecodeResult
+    ) throws {
+        while !unanswered.isEmpty {
+            let rest = end - ContinuousClock.now - Self.spun
+            guard rest > .zero, let answer = try connection.receive(timeout: rest) else { break }
+            unanswered.remove(answer.header.requestID)
+            if case .failure(let error) = answer.body {
+                result.errors += 1
+                result.firstError = result.firstError ?? "\(error)"
+            }
+        }
+        Self.sleep(until: end)
     }
 
     /// Sleeps, and spins the last bit: the moment is met to a few microseconds.

@@ -106,7 +106,7 @@ struct DecodeReport: Encodable {
         table.print()
         for mode in modes where mode.errors > 0 {
             Terminal.note(
-                "\(mode.mode.rawValue): \(Show.count(mode.errors)) reads failed: "
+                "\(mode.mode.rawValue): \(Show.count(mode.errors)) requests failed: "
                     + (mode.firstError ?? ""))
         }
     }

@@ -36,8 +36,9 @@ struct FieldImport: AsyncParsableCommand {
     func run() async throws {
         let file = try RowFile(path: path, rowBytes: rowBytes)
         let client = try common.client()
-        let (definition, identity) = try await target(file, client)
+        // From here on there may be a field with some of the rows: that is said before the end.
         let interruption = Interruption()
+        let (definition, identity) = try await target(file, client)
         let start = ContinuousClock.now
         var writing = RowWriting(client: client, field: definition)
         do {

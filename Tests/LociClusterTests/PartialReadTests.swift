@@ -14,6 +14,7 @@ import Testing
         CreateField(
             name: "rows", elementType: .raw, shape: [4096, UInt64(cellBytes)], pageBytes: 4096))
     private static let cells: [CellIndex] = [5, 1030, 5, 2050, 3080, 1031, 1030, 7]
+    private static let named = [Bytes(values: cells)]
     private static let onShard1: [UInt32] = [1, 4, 5, 6]
 
     private static func stage() -> CoordinatorStage {
@@ -29,6 +30,11 @@ import Testing
             ReadCells(
                 field: "rows", count: UInt64(cells.count), isScattered: true, identity: identity,
                 withTiers: tiers, allowsPartial: partial))
+    }
+
+    private static func only(_ replies: [Message]) throws -> Message {
+        try #require(replies.count == 1)
+        return replies[0]
     }
 
     private static func content(_ cell: CellIndex) -> Bytes {
@@ -88,7 +94,7 @@ import Testing
         isReversed: Bool
     ) throws {
         var stage = Self.stage()
-        let sent = stage.ask(Self.read(tiers: true)).sent
+        let sent = stage.ask(Self.read(tiers: true), bulk: Self.named).sent
         #expect(
             sent.map { $0.message.bulk[0].values(CellIndex.self) } == [
                 [5, 2050, 7], [1030, 3080, 1031],
@@ -97,8 +103,7 @@ import Testing
         for part in isReversed ? sent.reversed() : sent {
             replies += Self.answer(part, &stage).replies
         }
-        #expect(replies.count == 1)
-        try Self.check(replies[0], missing: [], tiers: true)
+        try Self.check(try Self.only(replies), missing: [], tiers: true)
         #expect(stage.node.operations.isEmpty && stage.node.awaited.isEmpty)
     }
 
@@ -106,19 +111,18 @@ import Testing
     func whatAShardDoesNotGiveIsNamedIfThatIsAllowed(code: ErrorCode, isFirst: Bool) throws {
         for tiers in [false, true] {
             var stage = Self.stage()
-            let sent = stage.ask(Self.read(tiers: tiers, partial: true)).sent
+            let sent = stage.ask(Self.read(tiers: tiers, partial: true), bulk: Self.named).sent
             var replies: [Message] = []
             if isFirst { replies += Self.fail(sent[1], code, &stage).replies }
             replies += Self.answer(sent[0], &stage).replies
             if !isFirst { replies += Self.fail(sent[1], code, &stage).replies }
-            #expect(replies.count == 1)
-            try Self.check(replies[0], missing: Self.onShard1, tiers: tiers)
+            try Self.check(try Self.only(replies), missing: Self.onShard1, tiers: tiers)
         }
     }
 
     @Test func withoutLeaveAMissingShardIsAnError() throws {
         var stage = Self.stage()
-        let sent = stage.ask(Self.read()).sent
+        let sent = stage.ask(Self.read(), bulk: Self.named).sent
         #expect(Self.answer(sent[0], &stage).replies.isEmpty)
         #expect(Self.fail(sent[1], .unavailable, &stage).failure?.code == .unavailable)
     }
@@ -127,14 +131,14 @@ import Testing
     @Test(arguments: [false, true]) func noPartialAnswerHidesAnotherFailure(isLast: Bool) throws {
         for code in [ErrorCode.dataLoss, .failedPrecondition, .resourceExhausted] {
             var stage = Self.stage()
-            let sent = stage.ask(Self.read(partial: true)).sent
+            let sent = stage.ask(Self.read(partial: true), bulk: Self.named).sent
             var directives: [CoordinatorDirective] = []
             if !isLast { directives += Self.fail(sent[1], code, &stage) }
             directives += Self.answer(sent[0], &stage)
             if isLast { directives += Self.fail(sent[1], code, &stage) }
             #expect(directives.failure?.code == code)
             // Also not one that came after another shard's silence.
-            let again = stage.ask(Self.read(partial: true)).sent
+            let again = stage.ask(Self.read(partial: true), bulk: Self.named).sent
             _ = Self.fail(again[0], .unavailable, &stage)
             #expect(Self.fail(again[1], code, &stage).failure?.code == code)
         }
@@ -142,19 +146,19 @@ import Testing
 
     @Test func ifNobodyAnswersTheReadFails() throws {
         var stage = Self.stage()
-        let sent = stage.ask(Self.read(partial: true)).sent
+        let sent = stage.ask(Self.read(partial: true), bulk: Self.named).sent
         #expect(Self.fail(sent[0], .unavailable, &stage).replies.isEmpty)
         #expect(Self.fail(sent[1], .unavailable, &stage).failure?.code == .unavailable)
     }
 
     @Test func atItsDeadlineAPartialReadAnswersWithWhatItHas() throws {
         var stage = Self.stage()
-        let sent = stage.ask(Self.read(partial: true), deadlineMilliseconds: 100).sent
+        let sent = stage.ask(Self.read(partial: true), bulk: Self.named, deadlineMilliseconds: 100)
+            .sent
         #expect(Self.answer(sent[0], &stage).replies.isEmpty)
         stage.now = stage.now.advanced(microseconds: 200_000)
         let replies = stage.handle(.tick).replies
-        #expect(replies.count == 1)
-        try Self.check(replies[0], missing: Self.onShard1, tiers: false)
+        try Self.check(try Self.only(replies), missing: Self.onShard1, tiers: false)
         // What the shard says later changes nothing.
         #expect(Self.answer(sent[1], &stage).replies.isEmpty)
     }
@@ -163,8 +167,10 @@ import Testing
         var stage = Self.stage()
         let first = try #require(stage.node.metadata.catalog.field(named: "rows"))
         let identity = first.identity(in: 5)
-        #expect(stage.ask(Self.read(identity: identity ^ 4)).failure?.code == .failedPrecondition)
-        let sent = stage.ask(Self.read(identity: identity)).sent
+        #expect(
+            stage.ask(Self.read(identity: identity ^ 4), bulk: Self.named).failure?.code
+                == .failedPrecondition)
+        let sent = stage.ask(Self.read(identity: identity), bulk: Self.named).sent
         #expect(sent.count == 2)
         for part in sent {
             guard case .shardRead(let read) = part.message.body else { continue }
@@ -172,10 +178,13 @@ import Testing
         }
         // The same name, shape and type, but another field.
         stage.define(.dropField(DropField(name: "rows")))
-        #expect(stage.ask(Self.read(identity: identity)).failure?.code == .notFound)
+        #expect(
+            stage.ask(Self.read(identity: identity), bulk: Self.named).failure?.code == .notFound)
         stage.define(Self.create)
-        #expect(stage.ask(Self.read(identity: identity)).failure?.code == .failedPrecondition)
-        #expect(stage.ask(Self.read()).sent.count == 2)
+        #expect(
+            stage.ask(Self.read(identity: identity), bulk: Self.named).failure?.code
+                == .failedPrecondition)
+        #expect(stage.ask(Self.read(), bulk: Self.named).sent.count == 2)
     }
 
     /// The plan against its definition: each cell asked of its shard once, and found in its answer.

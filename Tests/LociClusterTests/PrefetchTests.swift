@@ -339,6 +339,23 @@ import Testing
         }
     }
 
+    @Test func whoFindsNoRoomTriesAgainSoonAndOnlyWhileSomethingIsWanted() throws {
+        let stage = try Stage(pages: 8)
+        let requests = (0..<UInt64(8)).map {
+            stage.shard.send(.shardRead(ShardRead(space: 1)), bulk: [Bytes(values: [$0])])
+        }
+        _ = stage.announce([100, 101])
+        #expect(stage.shard.loads.filter(\.isBackground).isEmpty, "all of memory is promised")
+        let soon = stage.shard.now.advanced(milliseconds: 5)
+        #expect(try #require(stage.shard.node.nextWake) < soon)
+        _ = stage.answer(1, cancel: true)
+        #expect(stage.shard.node.nextWake.map { $0 > soon } ?? true)
+        _ = stage.announce([100, 101])
+        stage.shard.loadAll()
+        #expect(requests.allSatisfy { stage.shard.answers[$0] != nil })
+        #expect(stage.answer(2).arrived == 2)
+    }
+
     @Test func ticketsAreForgottenSomeTimeAfterTheirEnd() throws {
         let stage = try Stage(pages: 64)
         _ = stage.announce([1])

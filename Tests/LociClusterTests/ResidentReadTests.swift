@@ -103,8 +103,8 @@ import Testing
                     bulk: [Bytes(values: cells)])
                 if stage.answers[request] == nil { ways.slow += 1 } else { ways.fast += 1 }
                 stage.loadAll()
-                let message = try #require(stage.answers[request])
-                stage.answers[request] = nil
+                let answered = stage.answers.removeValue(forKey: request)
+                let message = try #require(answered)
                 try message.validated()
                 guard case .cells(let answer) = message.body else {
                     Issue.record("\(message.body)")

@@ -115,9 +115,9 @@ import Testing
         #expect(abs(point - 62) < 15)
     }
 
-    @Test(arguments: [15_000, 25_000]) func memoryStaysWithinItsCap(bytes: Int) {
+    @Test(arguments: [12_000, 15_000]) func memoryStaysWithinItsCap(bytes: Int) {
         let result = accuracies(
-            seed: 1, prediction: .majority, mostBytes: bytes, examples: 60_000)
+            seed: 1, prediction: .majority, mostBytes: bytes, examples: 30_000)
         #expect(result.tree.memoryBytes <= bytes)
         #expect(result.tree.activeLeafCount < result.tree.leafCount)
         // Deactivated leaves go on predicting.

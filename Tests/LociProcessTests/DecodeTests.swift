@@ -10,7 +10,7 @@ extension ProcessTests {
             let tokens: Int
             let deadlines: Int
             let ratio: Double?
-            let resident_ratio: Double
+            let residentRatio: Double
             let errors: Int
         }
 
@@ -44,15 +44,17 @@ extension ProcessTests {
             "10", "--first", "0.6", "--second", "0.9", "--modes", "resident,prefetch,batch,serial",
             "--json")
         #expect(ended.code == 0, "\(ended.errors)")
-        let report = try JSONDecoder().decode(DecodeReport.self, from: Data(ended.output.utf8))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let report = try decoder.decode(DecodeReport.self, from: Data(ended.output.utf8))
         #expect(report.modes.map(\.tokens) == [10, 10, 10, 10])
         #expect(report.modes.map(\.deadlines) == [20, 20, 10, 20])
         #expect(report.modes.allSatisfy { $0.errors == 0 && ($0.ratio ?? 0) > 0 })
-        #expect(try report.mode("resident").resident_ratio > 0.99)
-        #expect(try report.mode("prefetch").resident_ratio > 0.9)
+        #expect(try report.mode("resident").residentRatio > 0.99)
+        #expect(try report.mode("prefetch").residentRatio > 0.9)
         // A third of the pages fits; what was read before is not read again.
-        #expect(try report.mode("batch").resident_ratio < 0.6)
-        #expect(try report.mode("serial").resident_ratio < 0.6)
+        #expect(try report.mode("batch").residentRatio < 0.6)
+        #expect(try report.mode("serial").residentRatio < 0.6)
     }
 
     @Test("refuses decode loops that make no sense")

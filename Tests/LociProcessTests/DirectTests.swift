@@ -145,12 +145,14 @@ extension ProcessTests {
         try Data(Bytes(values: cells).array).write(to: URL(filePath: "\(cluster.folder)/ids.u64"))
         struct Report: Decodable {
             let ticket: String
-            let is_done: Bool
+            let isDone: Bool
             let pages: UInt64
         }
         func report(_ ended: Ended) throws -> Report {
             #expect(ended.code == 0, "\(ended.errors)")
-            return try JSONDecoder().decode(Report.self, from: Data(ended.output.utf8))
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            return try decoder.decode(Report.self, from: Data(ended.output.utf8))
         }
         let ids = "@\(cluster.folder)/ids.u64"
         for way in [[], ["--direct"]] {
@@ -160,7 +162,7 @@ extension ProcessTests {
             #expect(begun.pages > 0 && begun.ticket.count == 16)
             let done = try report(
                 try await cluster.loci("prefetch", "--ticket", begun.ticket, "--wait", "--json"))
-            #expect(done.is_done && done.pages == begun.pages)
+            #expect(done.isDone && done.pages == begun.pages)
             let cancelled = try await cluster.loci("prefetch", "--cancel", begun.ticket, "--json")
             #expect(cancelled.code == 0 || cancelled.errors.contains("NOT_FOUND"))
             let read = try await cluster.run(["read", "rows", "--cells", ids, "--json"] + way)

@@ -86,12 +86,15 @@ import Testing
                 _ = asked.use(page)
             }
         }
+        // Once more is not enough for a better standing.
+        _ = told.use(2)
+        _ = asked.use(2)
         for page in 100..<140 {
             _ = told.use(page)
             _ = asked.use(page)
             for page in 0..<5 { #expect(told.isInDram(page) == asked.isInDram(page)) }
         }
-        #expect(told.isInDram(0) && !told.isInDram(4))
+        #expect(told.isInDram(0) && !told.isInDram(2) && !told.isInDram(4))
     }
 
     @Test func sharesBoundWhatIsKeptAndUseMakesRoomInThem() {

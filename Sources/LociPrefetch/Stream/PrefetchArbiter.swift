@@ -52,7 +52,8 @@ struct PrefetchArbiter: Sendable {
         options.tie = Self.tie
         options.mostBytes = Self.treeBytes
         tree = HoeffdingTree(attributes: Self.attributes, classes: 2, options: options)
-        next = tree
+        // Not a copy of the first: that would not have its reserved memory.
+        next = HoeffdingTree(attributes: Self.attributes, classes: 2, options: options)
         totals = Array(repeating: 4, count: Self.bucketCount)
         rights = (0..<Self.bucketCount).map { 4 * Self.prior(bucket: $0) }
     }

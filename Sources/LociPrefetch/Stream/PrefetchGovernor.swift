@@ -73,6 +73,9 @@ struct PrefetchGovernor: Sendable {
         return true
     }
 
+    /// A fetch that nobody has to pay for.
+    mutating func lend(_ payer: Int) { accounts[payer].issued += 1 }
+
     mutating func refund(_ payer: Int) {
         accounts[payer].credit = min(accounts[payer].credit + cost, Self.mostCredit)
         accounts[payer].issued -= 1

@@ -230,9 +230,13 @@ public struct StreamPredictor: Sendable {
     private mutating func issue(
         _ page: UInt64, payer: Int, reach: UInt8 = 0, into predictions: inout [UInt64]
     ) -> Int {
-        guard !issuedPages.isOpen(page, now: now) || !tuning.isGoverned,
-            !tuning.isGoverned || governor.pay(payer, now: now)
-        else { return 0 }
+        if tuning.isGoverned {
+            guard !issuedPages.isOpen(page, now: now), governor.pay(payer, now: now) else {
+                return 0
+            }
+        } else {
+            governor.lend(payer)
+        }
         predictions.append(page)
         let forgotten = issuedPages.insert(
             page, payer: UInt8(payer), reach: reach, now: now)

@@ -18,8 +18,8 @@
 ///   (XOR): such a split comes only by a tie.
 ///
 /// Learning takes time for the depth and the attributes; a comparison once in `grace` examples
-/// that of classes x values (nominal) and classes x points (numeric). Nothing is allocated by
-/// learning while memory reserved at the start suffices, except in a comparison.
+/// that of classes x values (nominal) and classes x points (numeric). A small tree (64 KiB) has its
+/// memory from the start; then only comparisons allocate.
 public struct HoeffdingTree: Sendable {
     public enum Attribute: Equatable, Sendable {
         /// Values 0, 1, ... below a number of them, at least 2.
@@ -64,6 +64,8 @@ public struct HoeffdingTree: Sendable {
         var bayesRight: Float = 0
     }
 
+    /// A tree of at most as many bytes has all of its memory from the start.
+    private static let reservedBytes = 64 << 10
     /// Most nodes that a tree may have, whatever its memory.
     static let mostNodes = 1 << 20
 
@@ -119,7 +121,7 @@ public struct HoeffdingTree: Sendable {
             + MemoryLayout<Int32>.stride
         nodeLimit = min(max(1, options.mostBytes / 3 / nodeBytes), Self.mostNodes)
         blockLimit = max(1, (options.mostBytes - nodeLimit * nodeBytes) / blockBytes)
-        reserve(min(nodeLimit, 64), min(blockLimit, 32))
+        if options.mostBytes <= Self.reservedBytes { reserve(nodeLimit, blockLimit) }
         appendLeaf(counts: Array(repeating: 0, count: classes))
     }
 

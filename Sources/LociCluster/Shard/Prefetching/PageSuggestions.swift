@@ -42,6 +42,9 @@ struct PageSuggestions: Sendable {
     /// A page is fetched from now on. Returns one that is to be let go for want of memory for it.
     mutating func keep(_ entry: Entry) -> PageAddress? { kept.add(entry) }
 
+    /// Whether the page's time is not up.
+    func keeps(_ address: PageAddress) -> Bool { kept.contains(address) }
+
     /// A page that was fetched and whose time is up.
     mutating func takeOver(at now: Instant) -> PageAddress? {
         guard let first = kept.first, first.until <= now else { return nil }
@@ -58,6 +61,8 @@ struct PageSuggestions: Sendable {
         var isEmpty: Bool { start == entries.count }
         var count: Int { entries.count - start }
         var first: Entry? { isEmpty ? nil : entries[start] }
+
+        func contains(_ address: PageAddress) -> Bool { waiting.contains(address) }
 
         mutating func add(_ entry: Entry) -> PageAddress? {
             guard waiting.insert(entry.need.address).inserted else { return entry.need.address }

@@ -137,7 +137,11 @@ extension Prefetching {
     mutating func arrived(
         _ address: PageAddress, hadWaiters: Bool, at now: Instant, _ pages: inout PageTable
     ) {
-        guard let want = wants[address], case .loading(let since) = want.state else { return }
+        guard let want = wants[address], case .loading(let since) = want.state else {
+            // Nobody has announced it; if its time is up by now, nobody expects it either.
+            if !hadWaiters, !suggestions.keeps(address) { pages.unkeep(address) }
+            return
+        }
         if !hadWaiters { pace.note(microseconds: now.microseconds(since: since)) }
         move(address, now) {
             $0.loading -= 1

@@ -17,7 +17,8 @@ import LociWire
 /// - Each page of a ticket counts once in its answer.
 /// - A want that is kept is a page that the table keeps; when it is used or leaves, the want ends.
 struct Prefetching: Sendable {
-    /// Pages that are announced at once and whose story is open.
+    /// Pages that are announced at once and whose story is open. What is kept of them takes up to
+    /// 50 MB beside the memory for pages.
     static let mostReferences = 262_144
     static let defaultLifetimeMicroseconds: UInt64 = 10_000_000
 

@@ -113,9 +113,10 @@ extension ShardNode {
 
     // MARK: Expectations
 
-    /// Pages that may be needed soon, for a hint or a guess: what is not there is fetched when there
-    /// is nothing better to do, and let go at `until` if nobody has asked for it. To be called when
-    /// what the same event asks for has been ordered.
+    /// Pages that may be needed soon, for a hint or a guess: what is not there is fetched when
+    /// there is nothing better to do, and let go at `until` if nobody has asked for it. Of very
+    /// many the oldest are dropped. To be called when what the same event asks for has been
+    /// ordered.
     public mutating func suggest(
         _ needs: [PageNeed], source: PrefetchSource, until: Instant,
         into directives: inout [ShardDirective]
@@ -141,6 +142,7 @@ extension ShardNode {
 
     /// When the node wants to be told `woken`, unless another event comes first.
     public var nextWake: Instant? {
+        if prefetching.isIdle { return prefetching.nextTimer }
         if prefetching.isUnfinished { return now }
         let retry = prefetching.roomlessSince.map { _ in
             now.advanced(milliseconds: Self.retryMilliseconds)
@@ -159,6 +161,8 @@ extension ShardNode {
     /// Takes note of what ended, and begins what can be begun.
     mutating func endEvent(into directives: inout [ShardDirective]) {
         for end in pages.takeEarlyEnds() {
+            // A page that was used may leave.
+            prefetching.roomlessSince = nil
             prefetching.ended(end)
             if end.source == .guessed, let verdict = end.verdict { note(verdict, of: end.address) }
         }
