@@ -17,7 +17,12 @@ extension ProcessTests {
 
     /// With all of the field in files and none of it in memory.
     private static func coldCluster() async throws -> LocalCluster {
-        let cluster = try await LocalCluster.running(shards: 2)
+        let cluster = try LocalCluster(shards: 2)
+        // What nobody announces stays where it is.
+        try cluster.write(
+            LocalCluster.configuration(cluster.endpoints) + "prefetch: told\n", to: "cluster.yaml")
+        try cluster.startAll()
+        try await cluster.waitUntilReady()
         let client = try cluster.client()
         try await client.createField(
             "rows", elementType: .raw, shape: [cells, UInt64(cellBytes)])
