@@ -157,7 +157,7 @@ import Testing
         let stage = try Stage(memory: 4 << 20)
         try stage.exchange()
         for page in 100..<150 as Range<UInt64> { _ = stage.read(page) }
-        for _ in 0..<20 { try stage.exchange() }
+        for _ in 0..<40 { try stage.exchange() }
         #expect(stage.peer.entries(kind: .heat, at: stage.shard.now).isEmpty, "it keeps silent")
         for _ in 0..<40 {
             stage.shard.pass(microseconds: 100_000)
