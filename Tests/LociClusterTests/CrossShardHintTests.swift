@@ -139,3 +139,38 @@ import Testing
         }
     }
 }
+
+@Suite struct PageExperienceTests {
+    @Test func whatIsThereAnywayIsNotHinted() {
+        var pages = PageExperience()
+        #expect(pages.takesHint(7, of: 1), "nobody knows")
+        pages.note(8, of: 1, wasResident: true)
+        #expect(pages.isResident(8, of: 1) && !pages.isResident(8, of: 2))
+        #expect(!pages.takesHint(8, of: 1))
+        pages.note(8, of: 1, wasResident: false)
+        #expect(pages.takesHint(8, of: 1), "it was found missing")
+    }
+
+    /// A page that stays in memory by itself is found out, though it was hinted at first.
+    @Test func hintsThatAreNotNeededEnd() {
+        var pages = PageExperience()
+        var hints = 0
+        for _ in 0..<100 {
+            if pages.takesHint(5, of: 1) { hints += 1 }
+            pages.note(5, of: 1, wasResident: true)
+        }
+        #expect(hints < PageExperience.probeInterval + 1)
+    }
+
+    /// One that is there only when it was hinted goes on being hinted.
+    @Test func hintsThatAreNeededGoOn() {
+        var pages = PageExperience()
+        var hints = 0
+        for _ in 0..<100 {
+            let isHinted = pages.takesHint(5, of: 1)
+            if isHinted { hints += 1 }
+            pages.note(5, of: 1, wasResident: isHinted)
+        }
+        #expect(hints > 80)
+    }
+}

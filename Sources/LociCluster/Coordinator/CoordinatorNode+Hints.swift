@@ -21,6 +21,7 @@ struct CrossShardHints: Sendable {
     /// Of each shard: pages requested and found, as it reported last, and whether hints to it are
     /// worth their message.
     private var reported: [(requested: UInt64, hit: UInt64, isWorth: Bool)]
+    private var experience = PageExperience()
     private var predictions: [UInt64] = []
 
     init(shards: Int, seed: UInt64) {
@@ -64,11 +65,20 @@ struct CrossShardHints: Sendable {
             predictions.removeAll(keepingCapacity: true)
             transitions.note(
                 page: page, of: field.definition.space, on: home, session: session)
+            let space = field.definition.space
             streams.observe(
-                page: page, of: field.definition.space, session: session, wasResident: false,
-                into: &predictions)
-            // What stays on the shard, the shard sees itself.
-            for next in predictions { add(next, besides: home, field, map, &hints) }
+                page: page, of: space, session: session,
+                wasResident: experience.isResident(page, of: space), into: &predictions)
+            for next in predictions {
+                // What stays on the shard, the shard sees itself.
+                guard let shard = shard(of: next, field, map), shard != home else { continue }
+                if reported[Int(shard)].isWorth, experience.takesHint(next, of: space) {
+                    hints[shard, default: []].append(
+                        PageHint(space: space, page: next, weight: 128))
+                } else {
+                    streams.note(.dropped, page: next, of: space)
+                }
+            }
         }
         return hints
     }
@@ -119,20 +129,32 @@ struct CrossShardHints: Sendable {
             return hints
         }
         for page in next.prefix(Int(Self.mostOfRange)) {
-            add(page, besides: nil, field, map, &hints)
+            guard let shard = shard(of: page, field, map), reported[Int(shard)].isWorth else {
+                continue
+            }
+            hints[shard, default: []].append(
+                PageHint(space: field.definition.space, page: page, weight: 128))
         }
         return hints
     }
 
-    private func add(
-        _ page: UInt64, besides home: ShardIndex?, _ field: IndexedField, _ map: PartitionMap,
-        _ hints: inout [ShardIndex: [PageHint]]
-    ) {
-        guard page < field.definition.pageCount else { return }
-        let shard = map.shard(of: field.geometry.address(ofPage: page).partition)
-        guard shard != home, reported[Int(shard)].isWorth else { return }
-        hints[shard, default: []].append(
-            PageHint(space: field.definition.space, page: page, weight: 128))
+    /// Where a page lives; nil if the field has no such page.
+    private func shard(
+        of page: UInt64, _ field: IndexedField, _ map: PartitionMap
+    ) -> ShardIndex? {
+        guard page < field.definition.pageCount else { return nil }
+        return map.shard(of: field.geometry.address(ofPage: page).partition)
+    }
+
+    /// A shard has answered a read of a few cells.
+    mutating func note(_ receipt: Receipt, of cells: [CellIndex], _ field: IndexedField) {
+        let hits = receipt.tiers[.dram].hits
+        // Of some there and some not, nobody says which.
+        guard hits == 0 || hits == receipt.pagesTouched else { return }
+        for cell in cells {
+            experience.note(
+                field.geometry.page(of: cell), of: field.definition.space, wasResident: hits > 0)
+        }
     }
 
     /// The different pages of cells, in their order; nil if they are many.
@@ -149,6 +171,14 @@ struct CrossShardHints: Sendable {
 }
 
 extension CoordinatorNode {
+    /// Learns from what a shard's part of a read has cost.
+    mutating func learn(from receipt: Receipt, part: Int, of operation: Operation) {
+        guard hints != nil, case .read(let read) = operation.kind, !read.fewCells[part].isEmpty,
+            let field = fields.field(space: read.field.space)
+        else { return }
+        hints!.note(receipt, of: read.fewCells[part], field)
+    }
+
     /// Learns from a read that has been sent on its way, and hints what it lets expect.
     mutating func hint(
         after cells: [CellIndex], isRange: Bool, _ field: IndexedField, session: UInt64,

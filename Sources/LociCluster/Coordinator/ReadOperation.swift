@@ -9,6 +9,8 @@ struct ReadOperation: Sendable {
     let sources: [RowPlace]
     /// Cells of each part.
     let counts: [Int]
+    /// The cells of each part that has few: those from which streams are learned.
+    let fewCells: [[CellIndex]]
     let withTiers: Bool
     let allowsPartial: Bool
     /// The cells of each part; nil as long as it has not answered.
@@ -22,6 +24,7 @@ struct ReadOperation: Sendable {
         self.field = field
         sources = plan.sources
         counts = plan.cells.map(\.count)
+        fewCells = plan.cells.map { $0.count <= FieldStreams.mostPages ? $0 : [] }
         withTiers = read.withTiers
         allowsPartial = read.allowsPartial
         parts = Array(repeating: nil, count: counts.count)
