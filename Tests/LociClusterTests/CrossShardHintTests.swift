@@ -143,12 +143,13 @@ import Testing
 @Suite struct PageExperienceTests {
     @Test func whatIsThereAnywayIsNotHinted() {
         var pages = PageExperience()
-        #expect(pages.takesHint(7, of: 1), "nobody knows")
+        func isHinted(_ page: UInt64) -> Bool { pages.takesHint(page, of: 1) }
+        #expect(isHinted(7), "nobody knows")
         pages.note(8, of: 1, wasResident: true)
         #expect(pages.isResident(8, of: 1) && !pages.isResident(8, of: 2))
-        #expect(!pages.takesHint(8, of: 1))
+        #expect(!isHinted(8))
         pages.note(8, of: 1, wasResident: false)
-        #expect(pages.takesHint(8, of: 1), "it was found missing")
+        #expect(isHinted(8), "it was found missing")
     }
 
     /// A page that stays in memory by itself is found out, though it was hinted at first.
@@ -172,5 +173,32 @@ import Testing
             pages.note(5, of: 1, wasResident: isHinted)
         }
         #expect(hints > 80)
+    }
+}
+
+@Suite struct FieldStreamsTests {
+    /// With more fields than predictors, those that have one keep it.
+    @Test func fieldsDoNotTakePredictorsFromEachOtherInTurn() {
+        var streams = FieldStreams(seed: 1)
+        var predictions: [UInt64] = []
+        var predicted = [Int](repeating: 0, count: 20)
+        for page in 0..<UInt64(100) {
+            for field in 0..<20 {
+                predictions.removeAll()
+                streams.observe(
+                    page: page, of: SpaceID(field), session: 1, wasResident: false,
+                    into: &predictions)
+                if !predictions.isEmpty { predicted[field] += 1 }
+            }
+        }
+        #expect(predicted[..<FieldStreams.mostFields].allSatisfy { $0 > 5 }, "\(predicted)")
+        #expect(predicted[FieldStreams.mostFields...].allSatisfy { $0 == 0 })
+        // A field that is not read any more gives way.
+        for page in 0..<(2 * FieldStreams.patience) {
+            predictions.removeAll()
+            streams.observe(
+                page: page, of: 19, session: 1, wasResident: false, into: &predictions)
+        }
+        #expect(!predictions.isEmpty)
     }
 }

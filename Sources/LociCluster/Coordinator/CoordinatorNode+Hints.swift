@@ -58,7 +58,7 @@ struct CrossShardHints: Sendable {
                 return expect(afterRange: pages, field, map)
             }
         }
-        guard let pages = fewPages(of: cells, geometry) else { return [:] }
+        guard let pages = geometry.fewPages(of: cells, isRange: isRange) else { return [:] }
         var hints: [ShardIndex: [PageHint]] = [:]
         for page in pages {
             let home = map.shard(of: geometry.address(ofPage: page).partition)
@@ -155,18 +155,6 @@ struct CrossShardHints: Sendable {
             experience.note(
                 field.geometry.page(of: cell), of: field.definition.space, wasResident: hits > 0)
         }
-    }
-
-    /// The different pages of cells, in their order; nil if they are many.
-    private func fewPages(of cells: [CellIndex], _ geometry: FieldGeometry) -> [UInt64]? {
-        var pages: [UInt64] = []
-        for cell in cells {
-            let page = geometry.page(of: cell)
-            if pages.contains(page) { continue }
-            if pages.count == FieldStreams.mostPages { return nil }
-            pages.append(page)
-        }
-        return pages
     }
 }
 

@@ -78,12 +78,17 @@ struct ClusterGossip: Sendable {
 
     func isYoung(at now: Instant) -> Bool { age(at: now) < Self.youthMicroseconds }
 
-    /// Whether it is time to look what is worth publishing; if so, the next time is later.
-    mutating func mayPublish(at now: Instant) -> Bool {
+    private static let itemsPerWait: UInt64 = 4096
+
+    /// Whether it is time to look what is worth publishing; if so, the next time is later: looking
+    /// takes the deciding thread time for each item, so the more there are, the later.
+    mutating func mayPublish(at now: Instant, items: Int = 0) -> Bool {
         guard age(at: now) >= settings.silenceMicroseconds, nextPublication <= now else {
             return false
         }
-        nextPublication = now.advanced(microseconds: settings.publicationMicroseconds)
+        let wait = settings.publicationMicroseconds
+        nextPublication = now.advanced(
+            microseconds: wait + wait * UInt64(items) / Self.itemsPerWait)
         return true
     }
 

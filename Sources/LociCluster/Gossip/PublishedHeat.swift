@@ -7,13 +7,14 @@ import LociTiering
 /// part on, so that the first parts are those of lasting warmth.
 ///
 /// Invariants:
-/// - At most `mostParts` parts of at most `pagesPerPart` pages: 43,200 pages. Of a larger memory it
+/// - At most `mostParts` parts of at most `pagesPerPart` pages: 14,400 pages. Of a larger memory it
 ///   is the warmest ones.
 /// - A part's encoding fits a gossip entry.
 struct PublishedHeat: Sendable {
-    static let mostParts = 48
+    static let mostParts = 16
     static let pagesPerPart = 900
     static let payloadBytes = 4096
+    static let mostPages = mostParts * pagesPerPart
 
     private struct Part: Sendable {
         /// Fewer than `pagesPerPart` when they lie too far apart for the payload.
@@ -45,7 +46,7 @@ struct PublishedHeat: Sendable {
         where isWanted: (PageAddress) -> Bool
     ) -> [PartUpdate] {
         let before = lists.map(\.count)
-        let new = pages.followWarmth(most: Self.mostParts * Self.pagesPerPart, &lists)
+        let new = pages.followWarmth(most: Self.mostPages, &lists)
         for part in parts.indices { parts[part].changes += before[part] - lists[part].count }
         place(new.filter(isWanted))
         var updates: [PartUpdate] = []

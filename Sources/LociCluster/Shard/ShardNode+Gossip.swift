@@ -143,7 +143,10 @@ extension ShardNode {
     /// Says which pages are warm, when it is time.
     private mutating func publishHeat() {
         let isRemembering = !gossip!.warming.isEmpty && gossip!.gossip.isYoung(at: now)
-        guard !isRemembering, gossip!.gossip.mayPublish(at: now) else { return }
+        guard !isRemembering,
+            gossip!.gossip.mayPublish(
+                at: now, items: min(pages.pageCount, 2 * PublishedHeat.mostPages))
+        else { return }
         let spaces = Set(
             workers.keys.min().map { workers[$0]!.state.catalog.fields.map(\.space) } ?? [])
         let updates = gossip!.heat.follow(

@@ -39,22 +39,21 @@ extension ShardNode {
     mutating func watch(_ cells: [CellIndex], _ field: IndexedField) -> WatchedRead? {
         guard guesses != nil, let first = cells.first, let last = cells.last else { return nil }
         let numbering = numbering(of: field)
-        var watched: [WatchedPage] = []
-        for cell in cells {
-            let address = field.geometry.place(of: cell).address
-            guard let number = numbering.number(of: address) else { return nil }
-            if watched.contains(where: { $0.number == number }) { continue }
-            if watched.count < FieldStreams.mostPages {
-                watched.append(
-                    WatchedPage(number: number, wasResident: pages.isInDram(address)))
-                continue
-            }
+        let isRange = last >= first && last - first == UInt64(cells.count) - 1
+        guard let few = field.geometry.fewPages(of: cells, isRange: isRange) else {
             // Many pages: of interest if they follow each other.
-            let end = numbering.number(of: field.geometry.place(of: last).address)
-            guard last >= first, last - first == UInt64(cells.count) - 1, let end,
-                watched[0].number <= end
+            guard isRange,
+                let start = numbering.number(of: field.geometry.place(of: first).address),
+                let end = numbering.number(of: field.geometry.place(of: last).address),
+                start <= end
             else { return nil }
-            return .range(watched[0].number..<(end + 1))
+            return .range(start..<(end + 1))
+        }
+        let watched = few.compactMap { page -> WatchedPage? in
+            let address = field.geometry.address(ofPage: page)
+            return numbering.number(of: address).map {
+                WatchedPage(number: $0, wasResident: pages.isInDram(address))
+            }
         }
         return .pages(watched)
     }

@@ -6,13 +6,15 @@ import LociPrefetch
 /// the runs of those that are read in long ranges.
 ///
 /// Invariants:
-/// - At most `mostFields` predictors of 0.3 MB each; the one that was used longest ago gives way.
+/// - At most `mostFields` predictors of 0.3 MB each. One that was not used for `patience` reads
+///   gives way to another field; where there is none, that field's reads teach nothing.
 /// - A read of many scattered pages teaches nothing: who reads so knows what it wants, and can say
 ///   so.
 struct FieldStreams: Sendable {
     static let mostFields = 16
     /// Pages of a read from which its stream is learned page by page.
     static let mostPages = 4
+    static let patience: UInt64 = 4096
 
     private struct Stream: Sendable {
         var predictor: StreamPredictor
@@ -32,14 +34,14 @@ struct FieldStreams: Sendable {
         page: UInt64, of space: SpaceID, session: UInt64, wasResident: Bool,
         into predictions: inout [UInt64]
     ) {
-        use(space)
+        guard use(space) else { return }
         streams[space]!.predictor.observe(
             page, session: session, wasResident: wasResident, into: &predictions)
     }
 
     /// A range of pages of a field was read at once. The range that is expected next, if any.
     mutating func observe(pages: Range<UInt64>, of space: SpaceID) -> Range<UInt64>? {
-        use(space)
+        guard use(space) else { return nil }
         return streams[space]!.runs.observe(pages)
     }
 
@@ -48,19 +50,19 @@ struct FieldStreams: Sendable {
         streams[space]?.predictor.note(outcome, of: page)
     }
 
-    /// Forgets a field that was dropped.
-    mutating func forget(_ space: SpaceID) { streams[space] = nil }
-
-    private mutating func use(_ space: SpaceID) {
+    /// Whether the field has a predictor; it has from now on if there is room for one.
+    private mutating func use(_ space: SpaceID) -> Bool {
         uses += 1
         if streams[space] == nil {
             if streams.count >= Self.mostFields {
                 let oldest = streams.min { $0.value.lastUse < $1.value.lastUse }!
+                guard oldest.value.lastUse + Self.patience < uses else { return false }
                 streams[oldest.key] = nil
             }
             streams[space] = Stream(predictor: StreamPredictor(seed: seed ^ UInt64(space)))
         }
         streams[space]!.lastUse = uses
+        return true
     }
 }
 
@@ -100,5 +102,25 @@ struct RangeRuns: Sendable {
         runs[found].lastUse = uses
         guard runs[found].ranges >= Self.confirmed else { return nil }
         return pages.upperBound..<(pages.upperBound + UInt64(pages.count))
+    }
+}
+
+extension FieldGeometry {
+    /// The different pages of cells, in their order; nil if they are more than
+    /// `FieldStreams.mostPages`. Of a range only the ends are looked at, of others a division for
+    /// each cell is the cost.
+    func fewPages(of cells: [CellIndex], isRange: Bool) -> [UInt64]? {
+        if isRange, let first = cells.first, let last = cells.last {
+            let pages = page(of: first)...page(of: last)
+            return pages.count <= FieldStreams.mostPages ? Array(pages) : nil
+        }
+        var pages: [UInt64] = []
+        for cell in cells {
+            let page = page(of: cell)
+            if page == pages.last || pages.contains(page) { continue }
+            if pages.count == FieldStreams.mostPages { return nil }
+            pages.append(page)
+        }
+        return pages
     }
 }

@@ -85,12 +85,12 @@ struct SlotLinks: Sendable {
     }
 
     /// Slots of the queues by their warmth, which is 0 to 7, the warmest first; of one warmth those
-    /// of the first queue first, from new to old. Looks at four times as many at most.
+    /// of the first queue first, from new to old. Looks at twice as many at most.
     func warmest(
         _ most: Int, of queues: [SlotQueue], warmth: (Int32) -> UInt8
     ) -> [Int32] {
         var byWarmth = [[Int32]](repeating: [], count: 8)
-        var left = 4 * most
+        var left = 2 * most
         for queue in queues {
             var slot = queue.newest
             while slot != Self.none, left > 0 {

@@ -142,7 +142,9 @@ extension ShardNode {
 
     /// When the node wants to be told `woken`, unless another event comes first.
     public var nextWake: Instant? {
-        if prefetching.isIdle { return prefetching.nextTimer }
+        if prefetching.isIdle {
+            return [prefetching.nextTimer, gossip?.gossip.nextRound].compactMap { $0 }.min()
+        }
         if prefetching.isUnfinished { return now }
         let retry = prefetching.roomlessSince.map { _ in
             now.advanced(milliseconds: Self.retryMilliseconds)
