@@ -5,7 +5,7 @@ import Testing
 /// coordinator, cut and lossy networks. A failing seed is printed; `loci-simulate --first SEED
 /// --seeds 1 --verbose` runs it again.
 @Suite struct SimulationTests {
-    static let seedsPerGroup: UInt64 = 20
+    static let seedsPerGroup: UInt64 = 12
 
     @Test(arguments: 0..<10)
     func nothingAcknowledgedIsLostAndNothingElseIsThere(group: UInt64) {
