@@ -8,15 +8,13 @@ import LociWire
 /// - `answers` has a place for each part of the plan; a part is sent before it is answered.
 final class DirectOperation {
     enum Stage {
-        /// Nothing is known of the cluster yet.
-        case awaitingPlacement
         case asking
         /// The shards' answers no longer count; the coordinator has been asked or will be.
         case fallingBack(isSent: Bool)
     }
 
     let request: RoutedRequest
-    var stage = Stage.awaitingPlacement
+    var stage = Stage.asking
     /// Shards that have not answered by then are given up.
     let patience: ContinuousClock.Instant
     let begun = ContinuousClock.now
@@ -28,24 +26,31 @@ final class DirectOperation {
     /// Parts that are still to be sent: their sockets had no connection, or no room.
     var unsent: [Int] = []
 
-    /// Shards get this share of a request's time; the rest is for asking the coordinator.
+    /// Shards get this share of the time that is left; the rest is for asking the coordinator.
     private static let share = 4
 
     init(_ request: RoutedRequest) {
         self.request = request
-        patience = request.expiry - request.deadline * (Self.share - 1) / Self.share
+        patience = begun + (request.expiry - begun) / Self.share
     }
 
-    /// Makes the messages for the shards.
+    /// Finds out which shards have the cells; nil where the coordinator is to say what is wrong.
+    func plan(_ cells: NamedCells, _ placed: PlacedField) -> CellPlan? {
+        guard cells.identity == 0 || cells.identity == placed.identity,
+            let cells = cells.list(of: placed.definition)
+        else { return nil }
+        return CellPlan(cells, placed)
+    }
+
+    /// Makes the messages for the shards, which get the time that is left.
     /// - Returns: Whether they could be made.
-    func prepare(_ placed: PlacedField, _ placement: ClusterPlacement, client: UInt64) -> Bool {
-        guard let named = request.cells, named.identity == 0 || named.identity == placed.identity,
-            let cells = named.list(of: placed.definition),
-            let body = request.shardBody(of: placed, client: client)
-        else { return false }
-        let plan = CellPlan(cells, placed)
+    func prepare(
+        _ plan: CellPlan, _ placed: PlacedField, _ placement: ClusterPlacement, client: UInt64
+    ) -> Bool {
+        guard let body = request.shardBody(of: placed, client: client) else { return false }
         var header = Header(
-            requestID: request.id, deadlineMicroseconds: request.deadline.wireMicroseconds)
+            requestID: request.id,
+            deadlineMicroseconds: (request.expiry - begun).wireMicroseconds)
         for (part, shard) in plan.shards.enumerated() {
             header.receiverIncarnation = placement.shards[shard].incarnation
             let message = Message(header, body, bulk: [Bytes(values: plan.cells[part])])
@@ -59,7 +64,6 @@ final class DirectOperation {
         answers = Array(repeating: nil, count: plan.shards.count)
         remaining = plan.shards.count
         unsent = Array(plan.shards.indices)
-        stage = .asking
         return true
     }
 

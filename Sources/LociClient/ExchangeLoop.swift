@@ -8,21 +8,31 @@ import LociWire
 /// them, and ends what is past its deadline.
 ///
 /// Invariants:
-/// - A request is in `waiting` or in `inFlight`, never in both; at most `requestsInFlight` are in
-///   the latter.
+/// - A request is in one of `waiting`, `held` and `inFlight`; at most `requestsInFlight` are in the
+///   last. While there is room in it, `waiting` is empty after `send`.
+/// - Requests for the coordinator are sent in the order of submission. One that only shards need
+///   does not wait for them.
 struct ExchangeLoop {
     private let exchange: Exchange
     private let router: RequestRouter
-    /// In the order of submission, from `waitingStart` on.
+    /// Not tried yet, in the order of submission.
     private var waiting: [PendingRequest] = []
+    /// Nobody could take these when they were tried; in the order of submission.
+    private var held: [PendingRequest] = []
+    private var nextTry = ContinuousClock.now
     private var inFlight: [UInt64: PendingRequest] = [:]
     private var answered = 0
-    private var nextExpiryCheck = ContinuousClock.now
+    /// No request ends earlier than this.
+    private var nextExpiry = ContinuousClock.now
 
-    /// Longest sleep while requests wait for a connection.
-    private static let reconnectMilliseconds = 10
-    /// How often deadlines are looked at.
-    private static let expiryMilliseconds = 20
+    /// Between two attempts to send what is held.
+    private static let retryInterval = Duration.milliseconds(10)
+    /// How many held requests are tried at once with shards while the coordinator is away; the
+    /// first ones.
+    private static let shardAttempts = 16
+    /// Between two looks at all deadlines.
+    private static let shortestLook = Duration.milliseconds(1)
+    private static let longestSleep = Duration.seconds(1)
 
     init(_ exchange: Exchange, context: TransportContext) throws(TransportError) {
         self.exchange = exchange
@@ -37,6 +47,9 @@ struct ExchangeLoop {
             guard let submitted = exchange.take(answered: answered) else { return }
             answered = 0
             waiting.append(contentsOf: submitted)
+            for request in submitted {
+                nextExpiry = min(nextExpiry, request.end(ifUnheard: !router.hasHeard))
+            }
             router.look()
             send()
             receive()
@@ -49,26 +62,62 @@ struct ExchangeLoop {
         }
     }
 
+    private var hasRoom: Bool { inFlight.count < exchange.requestsInFlight }
+
     private var sleepMilliseconds: Int {
-        if !waiting.isEmpty && inFlight.count < exchange.requestsInFlight {
-            return Self.reconnectMilliseconds
-        }
-        return waiting.isEmpty && inFlight.isEmpty ? 1000 : Self.expiryMilliseconds
+        let due = held.isEmpty || !hasRoom ? nextExpiry : min(nextExpiry, nextTry)
+        let time = min(due - ContinuousClock.now, Self.longestSleep)
+        return Int(time.wireMicroseconds + 999) / 1000
     }
 
     private mutating func send() {
-        var sent = 0
-        while sent < waiting.count, inFlight.count < exchange.requestsInFlight {
-            let request = waiting[sent]
-            do {
-                guard try router.send(request.routed) else { break }
-                inFlight[request.id] = request
-            } catch {
-                finish(request, .failure(error))
-            }
-            sent += 1
+        if !held.isEmpty, hasRoom, ContinuousClock.now >= nextTry { sendHeld() }
+        var tried = 0
+        while tried < waiting.count, hasRoom {
+            let request = waiting[tried]
+            tried += 1
+            if send(request, shardsOnly: !held.isEmpty) { continue }
+            if held.isEmpty { nextTry = .now + Self.retryInterval }
+            held.append(request)
         }
-        waiting.removeFirst(sent)
+        waiting.removeFirst(tried)
+    }
+
+    /// What shards cannot take waits for the coordinator, without standing in others' way.
+    private mutating func sendHeld() {
+        var kept: [PendingRequest] = []
+        var attempts = 0
+        var isCoordinatorAway = false
+        for (index, request) in held.enumerated() {
+            guard hasRoom, attempts < Self.shardAttempts else {
+                kept += held[index...]
+                break
+            }
+            if isCoordinatorAway {
+                guard request.routed.isForShards else {
+                    kept.append(request)
+                    continue
+                }
+                attempts += 1
+            }
+            if send(request, shardsOnly: isCoordinatorAway) { continue }
+            kept.append(request)
+            isCoordinatorAway = true
+        }
+        held = kept
+        if isCoordinatorAway { nextTry = .now + Self.retryInterval }
+    }
+
+    /// - Returns: False while nobody can take the request.
+    private mutating func send(_ request: PendingRequest, shardsOnly: Bool) -> Bool {
+        if shardsOnly, !request.routed.isForShards { return false }
+        do {
+            guard try router.send(request.routed, shardsOnly: shardsOnly) else { return false }
+            inFlight[request.id] = request
+        } catch {
+            finish(request, .failure(error))
+        }
+        return true
     }
 
     private mutating func receive() {
@@ -81,9 +130,13 @@ struct ExchangeLoop {
 
     private mutating func expire() {
         let now = ContinuousClock.now
-        guard now >= nextExpiryCheck else { return }
-        nextExpiryCheck = now + .milliseconds(Self.expiryMilliseconds)
-        for request in inFlight.values where request.expiry <= now {
+        guard now >= nextExpiry else { return }
+        var next = now + Self.longestSleep
+        for request in inFlight.values {
+            guard request.expiry <= now else {
+                next = min(next, request.expiry)
+                continue
+            }
             inFlight[request.id] = nil
             router.forget(request.id)
             finish(
@@ -91,20 +144,28 @@ struct ExchangeLoop {
                 .failure(router.hasHeard ? lateAnswer : noCoordinator(exchange.coordinator)))
         }
         // With room among those in flight, what still waits waits for the socket.
-        let isStuck = inFlight.count < exchange.requestsInFlight
-        let reach = isStuck && !router.hasHeard ? now - LociClient.reachTime : nil
-        func isOver(_ request: PendingRequest) -> Bool {
-            request.expiry <= now || reach.map { request.submitted <= $0 } ?? false
+        let isStuck = hasRoom
+        let isUnheard = isStuck && !router.hasHeard
+        let failure = isStuck ? noCoordinator(exchange.coordinator) : lateAnswer
+        for request in held + waiting {
+            let end = request.end(ifUnheard: isUnheard)
+            if end <= now { finish(request, .failure(failure)) } else { next = min(next, end) }
         }
-        for request in waiting where isOver(request) {
-            finish(request, .failure(isStuck ? noCoordinator(exchange.coordinator) : lateAnswer))
-        }
-        waiting.removeAll(where: isOver)
+        held.removeAll { $0.end(ifUnheard: isUnheard) <= now }
+        waiting.removeAll { $0.end(ifUnheard: isUnheard) <= now }
+        nextExpiry = max(next, now + Self.shortestLook)
     }
 
     private mutating func finish(_ request: PendingRequest, _ result: Result<Reply, LociError>) {
         request.continuation.resume(returning: result)
         answered += 1
+    }
+}
+
+extension PendingRequest {
+    /// When a request that is not sent is given up: early if the coordinator was never heard of.
+    fileprivate func end(ifUnheard isUnheard: Bool) -> ContinuousClock.Instant {
+        isUnheard ? min(expiry, submitted + LociClient.reachTime) : expiry
     }
 }
 

@@ -1,6 +1,7 @@
 public import LociBase
 public import LociModel
 public import LociWire
+import Synchronization
 
 /// Telling the cluster what will be read, and what has been read for the last time.
 extension LociClient {
@@ -14,6 +15,8 @@ extension LociClient {
     ///   - identity: Of the field that is meant; 0 means whichever has the name.
     /// - Throws: NOT_FOUND; INVALID_ARGUMENT when a cell lies outside of the field;
     ///   FAILED_PRECONDITION when the field is another one; UNAVAILABLE when no shard heard it.
+    ///   What had been begun of a prefetch that takes several requests is cancelled before, if that
+    ///   works within a second or so.
     public func prefetch(
         _ field: String, cells: [CellIndex], deadline: Duration? = nil, neededIn: Duration? = nil,
         identity: UInt64 = 0
@@ -33,17 +36,34 @@ extension LociClient {
         _ field: String, _ cells: CellNames, _ deadline: Duration?, _ neededIn: Duration?,
         _ identity: UInt64
     ) async throws(LociError) -> PrefetchTicket {
-        let answers = try await Chunks.run(try advice(cells)) { part async throws(LociError) in
-            let (first, bulk) = cells.frames(part)
-            let body = PrefetchCells(
-                field: field, first: first, count: UInt64(part.count),
-                isScattered: cells.isScattered, identity: identity,
-                ticket: UInt64.random(in: 1...UInt64.max),
-                lifetimeMicroseconds: deadline?.wireMicroseconds ?? 0,
-                neededInMicroseconds: neededIn?.wireMicroseconds ?? 0)
-            return try TicketAnswer(try await self.call(.prefetchCells(body), bulk: bulk))
+        let begun = BegunTickets()
+        let parts = try advice(cells)
+        do {
+            let answers = try await Chunks.run(parts) { part async throws(LociError) in
+                let (first, bulk) = cells.frames(part)
+                let body = PrefetchCells(
+                    field: field, first: first, count: UInt64(part.count),
+                    isScattered: cells.isScattered, identity: identity,
+                    ticket: UInt64.random(in: 1...UInt64.max),
+                    lifetimeMicroseconds: deadline?.wireMicroseconds ?? 0,
+                    neededInMicroseconds: neededIn?.wireMicroseconds ?? 0)
+                let answer = try TicketAnswer(
+                    try await self.call(.prefetchCells(body), bulk: bulk))
+                begun.numbers.withLock { $0.append(body.ticket) }
+                return answer
+            }
+            return PrefetchTicket(self, numbers: answers.map(\.ticket), issued: .sum(answers))
+        } catch {
+            await giveUp(begun.numbers.withLock(\.self))
+            throw error
         }
-        return PrefetchTicket(self, numbers: answers.map(\.ticket), issued: .sum(answers))
+    }
+
+    /// Nobody will learn these numbers.
+    private func giveUp(_ numbers: [UInt64]) async {
+        guard !numbers.isEmpty else { return }
+        let client = withDeadline(min(deadline, .seconds(1)))
+        _ = try? await PrefetchTicket(client, numbers: numbers, issued: nil).cancel()
     }
 
     /// Says that cells were read for the last time, for now: their pages are the first to leave
@@ -112,14 +132,17 @@ public struct PrefetchTicket: Sendable {
     }
 
     /// How it stands.
-    /// - Throws: NOT_FOUND when no shard knows it: tickets are forgotten some time after the last
-    ///   of their pages is there or given up.
+    /// - Returns: The sum over its numbers; those that no shard knows any more count nothing.
+    /// - Throws: NOT_FOUND when no shard knows any of them: tickets are forgotten some time after
+    ///   the last of their pages is there or given up. After another failure no further numbers
+    ///   are asked about.
     public func status() async throws(LociError) -> TicketAnswer {
         try await ask(isCancelled: false)
     }
 
     /// Gives up what has not begun, unless somebody else wants it.
     /// - Returns: How it stood then.
+    /// - Throws: As `status`; what was not reached is not given up then.
     @discardableResult
     public func cancel() async throws(LociError) -> TicketAnswer {
         try await ask(isCancelled: true)
@@ -147,13 +170,26 @@ public struct PrefetchTicket: Sendable {
     }
 
     private func ask(isCancelled: Bool) async throws(LociError) -> TicketAnswer {
-        var answers: [TicketAnswer] = []
-        for number in numbers {
-            let body = Ticket(ticket: number, isCancelled: isCancelled)
-            answers.append(try TicketAnswer(try await client.call(.ticket(body))))
+        let parts = numbers.indices.map { $0..<($0 + 1) }
+        let outcomes = try await Chunks.run(parts) {
+            [numbers, client] (part) async throws(LociError) -> Result<TicketAnswer, LociError> in
+            let body = Ticket(ticket: numbers[part.lowerBound], isCancelled: isCancelled)
+            do throws(LociError) {
+                return .success(try TicketAnswer(try await client.call(.ticket(body))))
+            } catch {
+                guard error.code == .notFound else { throw error }
+                return .failure(error)
+            }
         }
+        let answers = outcomes.compactMap { try? $0.get() }
+        if answers.isEmpty { return try outcomes[0].get() }
         return .sum(answers)
     }
+}
+
+/// The numbers of a prefetch whose requests are still being sent.
+private final class BegunTickets: Sendable {
+    let numbers = Mutex<[UInt64]>([])
 }
 
 extension TicketAnswer {

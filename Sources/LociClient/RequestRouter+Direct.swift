@@ -7,6 +7,10 @@ import LociWire
 /// The connection to one shard.
 struct ShardLink {
     var socket: DealerSocket?
+    /// Whether the shard has accepted the connection.
+    var isOpen = false
+    /// When the placement is asked for again if the shard has not accepted the connection.
+    var acceptsUntil = ContinuousClock.Instant.now + RequestRouter.avoidTime
     /// The shard did not answer or could not be reached: until then the coordinator is asked.
     var avoidedUntil: ContinuousClock.Instant?
 }
@@ -21,35 +25,26 @@ extension RequestRouter {
     static let placementInterval = Duration.milliseconds(50)
     /// Between two attempts to send.
     static let retryInterval = Duration.milliseconds(1)
-
-    func sendDirectly(_ request: RoutedRequest, _ cells: NamedCells) throws(LociError) -> Bool {
-        let operation = DirectOperation(request)
-        if placement == nil {
-            guard askPlacement() else { return false }
-            check(by: min(operation.patience, .now + Self.placementInterval))
-        } else if !begin(operation, cells) {
-            // Nothing has been sent yet: like any request for the coordinator.
-            return try sendToCoordinator(try request.frames())
-        }
-        operations[request.id] = operation
-        return true
-    }
+    /// Between two attempts to reach the coordinator ahead of all requests.
+    static let aheadInterval = Duration.milliseconds(5)
 
     /// Asks the shards.
     /// - Returns: False where only the coordinator can be asked; nothing is sent then.
-    private func begin(_ operation: DirectOperation, _ cells: NamedCells) -> Bool {
-        guard let placement, !isPlacementStale else {
-            askPlacement()
-            return false
-        }
-        guard let field = placed(cells.field, placement),
-            operation.prepare(field, placement, client: client), let plan = operation.plan
+    func sendDirectly(_ request: RoutedRequest, _ cells: NamedCells) -> Bool {
+        let operation = DirectOperation(request)
+        let now = ContinuousClock.now
+        guard let placement, doubtedUntil.map({ now >= $0 }) ?? true,
+            let field = placed(cells.field, placement), let plan = operation.plan(cells, field)
         else {
             askPlacement()
             return false
         }
-        let now = ContinuousClock.now
-        for shard in plan.shards where !connect(shard, placement, now) { return false }
+        guard plan.shards.allSatisfy({ isOpen($0, placement, now) }) else { return false }
+        guard operation.prepare(plan, field, placement, client: client) else {
+            askPlacement()
+            return false
+        }
+        operations[request.id] = operation
         sendUnsent(operation)
         check(by: operation.unsent.isEmpty ? operation.patience : now + Self.retryInterval)
         return true
@@ -63,22 +58,37 @@ extension RequestRouter {
         return field
     }
 
-    /// Whether there is a connection to the shard, perhaps not yet accepted.
-    private func connect(
+    /// Whether the shard can be asked: it has accepted a connection, and was not silent just now.
+    private func isOpen(
         _ shard: Int, _ placement: ClusterPlacement, _ now: ContinuousClock.Instant
     ) -> Bool {
+        guard shard < links.count else { return false }
         if let until = links[shard].avoidedUntil {
             guard now >= until else { return false }
             links[shard].avoidedUntil = nil
         }
-        if links[shard].socket != nil { return true }
+        if links[shard].isOpen { return true }
+        guard let socket = links[shard].socket else {
+            if let socket = connect(shard, placement) { watch(socket, shard: shard) }
+            return false
+        }
+        links[shard].isOpen = socket.canSend(timeoutMilliseconds: 0)
+        if !links[shard].isOpen, now >= links[shard].acceptsUntil {
+            links[shard].acceptsUntil = now + Self.avoidTime
+            askPlacement()
+        }
+        return links[shard].isOpen
+    }
+
+    /// Begins a connection that is not watched yet; nil where the shard cannot be reached.
+    @discardableResult
+    private func connect(_ shard: Int, _ placement: ClusterPlacement) -> DealerSocket? {
         guard shard < Self.mostShards,
             let place = Self.reachable(placement.shards[shard].endpoint, from: endpoint),
             let socket = try? DealerSocket(context, connecting: place)
-        else { return false }
+        else { return nil }
         links[shard].socket = socket
-        watch(socket, shard: shard)
-        return true
+        return socket
     }
 
     /// Nil for an endpoint that leads nowhere from here: another machine's loopback address or Unix
@@ -96,7 +106,8 @@ extension RequestRouter {
     private func sendUnsent(_ operation: DirectOperation) {
         guard let plan = operation.plan, !operation.unsent.isEmpty else { return }
         operation.unsent.removeAll { part in
-            guard let socket = links[plan.shards[part]].socket else { return false }
+            let shard = plan.shards[part]
+            guard shard < links.count, let socket = links[shard].socket else { return false }
             return (try? socket.send(operation.frames[part])) == .sent
         }
     }
@@ -109,7 +120,10 @@ extension RequestRouter {
         else { return }
         if case .failure(let error) = answer.body {
             if operation.isFinal(error) { return finish(operation, .message(answer)) }
-            isPlacementStale = isPlacementStale || error.code.isAboutThePlacement
+            if error.code.isAboutThePlacement {
+                doubtedUntil = .now + Self.avoidTime
+                askPlacement()
+            }
             return fallBack(operation)
         }
         guard operation.take(answer, part: part) else { return }
@@ -122,7 +136,6 @@ extension RequestRouter {
 
     /// From now on only the coordinator's answer counts.
     private func fallBack(_ operation: DirectOperation) {
-        if isPlacementStale { askPlacement() }
         operation.stage = .fallingBack(isSent: false)
         sendFallback(operation)
     }
@@ -160,12 +173,11 @@ extension RequestRouter {
         guard let news = try? ClusterPlacement(message) else { return }
         let old = placement
         placement = news
-        isPlacementStale = false
-        if old?.catalog != news.catalog || old?.partitions != news.partitions
-            || old?.clusterID != news.clusterID || old?.shards.count != news.shards.count
-        {
-            fields = [:]
-        }
+        doubtedUntil = nil
+        let hasOtherShards =
+            old?.partitions != news.partitions || old?.clusterID != news.clusterID
+            || old?.shards.count != news.shards.count
+        if hasOtherShards || old?.catalog != news.catalog { fields = [:] }
         let places = old?.shards ?? []
         links = news.shards.enumerated().map { shard, place in
             guard shard < links.count, shard < places.count else { return ShardLink() }
@@ -173,11 +185,12 @@ extension RequestRouter {
             let hasMoved = places[shard].endpoint != place.endpoint
             return ShardLink(socket: hasMoved ? nil : links[shard].socket)
         }
+        for shard in links.indices where links[shard].socket == nil { connect(shard, news) }
         watchAll()
+        guard hasOtherShards else { return }
+        // The shards' numbers in their plans mean others now.
         for operation in Array(operations.values) {
-            guard case .awaitingPlacement = operation.stage, let cells = operation.request.cells
-            else { continue }
-            if !begin(operation, cells) { fallBack(operation) }
+            if case .asking = operation.stage { fallBack(operation) }
         }
     }
 
@@ -191,7 +204,18 @@ extension RequestRouter {
     func look() {
         guard let due = nextCheck, case let now = ContinuousClock.now, now >= due else { return }
         nextCheck = nil
+        lookAhead(now)
         for operation in Array(operations.values) { look(operation, now) }
+    }
+
+    /// Asks for the placement before anybody needs it.
+    private func lookAhead(_ now: ContinuousClock.Instant) {
+        guard let until = aheadUntil else { return }
+        if placementAsked != nil || now >= until || askPlacement() {
+            aheadUntil = nil
+        } else {
+            check(by: now + Self.aheadInterval)
+        }
     }
 
     private func look(_ operation: DirectOperation, _ now: ContinuousClock.Instant) {
@@ -200,10 +224,6 @@ extension RequestRouter {
             return
         }
         switch operation.stage {
-        case .awaitingPlacement:
-            if now >= operation.patience { return fallBack(operation) }
-            askPlacement()
-            check(by: min(operation.patience, now + Self.placementInterval))
         case .asking:
             sendUnsent(operation)
             if operation.unsent.isEmpty, now < operation.patience {
@@ -221,10 +241,11 @@ extension RequestRouter {
 
     /// Leaves shards alone that have not answered, or that could not even be reached.
     private func avoidSilent(_ operation: DirectOperation, _ now: ContinuousClock.Instant) {
-        isPlacementStale = true
+        askPlacement()
         for part in operation.silent {
-            guard let shard = operation.plan?.shards[part] else { continue }
+            guard let shard = operation.plan?.shards[part], shard < links.count else { continue }
             links[shard].avoidedUntil = now + Self.avoidTime
+            links[shard].isOpen = false
         }
     }
 }

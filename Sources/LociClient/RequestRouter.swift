@@ -8,8 +8,10 @@ import LociWire
 ///
 /// Invariants:
 /// - Whoever sends a request gets at most one reply for it, whichever ways it took.
-/// - A request that shards have not answered when a quarter of its time is over goes to the
-///   coordinator; one whose time is up is forgotten without a reply.
+/// - A request goes to shards only when all that it needs have accepted a connection; so requests
+///   never wait for the placement or for connections, which are made ahead.
+/// - A request that shards have not answered after a quarter of the time that it had left goes to
+///   the coordinator; one whose time is up is forgotten without a reply.
 /// - At most `mostShards` shards are connected to; requests for others go to the coordinator.
 ///
 /// Used by one thread.
@@ -39,9 +41,13 @@ final class RequestRouter {
     var placement: ClusterPlacement?
     var fields: [String: PlacedField] = [:]
     var links: [ShardLink] = []
-    var isPlacementStale = false
+    /// A shard's refusal cast doubt on the placement: until there is a newer one, or until then,
+    /// only the coordinator is asked.
+    var doubtedUntil: ContinuousClock.Instant?
     var placementAsked: ContinuousClock.Instant?
-    /// When an operation has to be looked at again, at the earliest.
+    /// Until then the placement is asked for ahead of all requests; nil once that was done.
+    var aheadUntil: ContinuousClock.Instant?
+    /// When something has to be looked at again, at the earliest.
     var nextCheck: ContinuousClock.Instant?
 
     private enum Slot {
@@ -60,17 +66,23 @@ final class RequestRouter {
         self.routing = routing
         self.wakeUp = wakeUp
         coordinator = try DealerSocket(context, connecting: endpoint)
+        if routing == .direct {
+            aheadUntil = .now + LociClient.reachTime
+            nextCheck = .now
+        }
         watchAll()
     }
 
     /// Takes a request.
+    /// - Parameter shardsOnly: It does not go to the coordinator for now.
     /// - Returns: False while nobody can take it: the caller keeps it and tries later.
     /// - Throws: RESOURCE_EXHAUSTED when it is too large, or what the socket says.
-    func send(_ request: RoutedRequest) throws(LociError) -> Bool {
-        guard routing == .direct, let cells = request.cells else {
-            return try sendToCoordinator(try request.frames())
+    func send(_ request: RoutedRequest, shardsOnly: Bool = false) throws(LociError) -> Bool {
+        if routing == .direct, let cells = request.cells, sendDirectly(request, cells) {
+            return true
         }
-        return try sendDirectly(request, cells)
+        // Nothing has been sent yet.
+        return shardsOnly ? false : try sendToCoordinator(try request.frames())
     }
 
     func sendToCoordinator(_ frames: [Bytes]) throws(LociError) -> Bool {

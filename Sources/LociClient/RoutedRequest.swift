@@ -37,6 +37,9 @@ struct RoutedRequest: Sendable {
         return try Message(header, body, bulk: bulk).encoded()
     }
 
+    /// Whether shards may be asked, too.
+    var isForShards: Bool { encoded == nil }
+
     /// The cells that shards can be asked for directly; nil for what only the coordinator can do.
     var cells: NamedCells? {
         switch body {

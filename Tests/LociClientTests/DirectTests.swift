@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 
@@ -32,7 +33,7 @@ struct DirectTests {
     func sameAnswers() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         var random = SeededRandom(seed: 41)
         for count in [1, 2, 3, 48, 48, 1000, 5000] {
             let asked = Self.cells(count, &random)
@@ -51,7 +52,7 @@ struct DirectTests {
     func deduplication() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         var random = SeededRandom(seed: 42)
         let asked = Self.cells(500, &random)
         let answer = try await client.read("rows", cells: asked + asked)
@@ -69,7 +70,7 @@ struct DirectTests {
     func tiers() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         var random = SeededRandom(seed: 43)
         let asked = Self.cells(300, &random)
         let answer = try await client.read(
@@ -89,7 +90,7 @@ struct DirectTests {
     func staleIncarnation() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         var random = SeededRandom(seed: 44)
         let asked = Self.cells(100, &random)
         _ = try await client.read("rows", cells: asked)
@@ -120,8 +121,7 @@ struct DirectTests {
     func silentShard() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(
-            coordinator: cluster.coordinator, deadline: .seconds(2), routing: .direct)
+        let client = try await cluster.direct(deadline: .seconds(2))
         var random = SeededRandom(seed: 45)
         let asked = Self.cells(100, &random)
         _ = try await client.read("rows", cells: asked)
@@ -177,7 +177,7 @@ struct DirectTests {
     func recreatedField() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         var random = SeededRandom(seed: 47)
         let asked = Self.cells(100, &random)
         let handle = try await client.open("rows")
@@ -210,7 +210,7 @@ struct DirectTests {
     func misfit(_ behaviour: StandInCluster.Behaviour) async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         var random = SeededRandom(seed: 48)
         let asked = Self.cells(100, &random)
         cluster.behave(0, behaviour)
@@ -222,7 +222,7 @@ struct DirectTests {
     func finalRefusal() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         let refusal = LociError(.dataLoss, "A page is damaged.")
         cluster.behave(0, .refuse(refusal))
         var random = SeededRandom(seed: 49)
@@ -235,7 +235,7 @@ struct DirectTests {
     func wrongRequests() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         let outside = await #expect(throws: LociError.self) {
             try await client.read("rows", cells: [1, StandInCluster.cellCount])
         }
@@ -299,15 +299,18 @@ struct DirectTests {
         defer { cluster.stop() }
         let connection = try Connection(coordinator: cluster.coordinator, routing: .direct)
         var random = SeededRandom(seed: 51)
-        for round in 0..<20 {
-            if round == 10 { cluster.restart(0) }
+        for round in 0..<40 {
+            if round == 30 { cluster.restart(0) }
+            if round == 20 { cluster.state.withLock { $0.asked = [] } }
             let asked = Self.cells(48, &random)
             let answer = try connection.call(
                 .readCells(ReadCells(field: "rows", count: 48, isScattered: true)),
                 bulk: [Bytes(values: asked)], deadline: .seconds(5))
             let expected = asked.map { StandInCluster.content(of: $0, space: cluster.rows.space) }
             #expect(answer.bulk == [Bytes.joined(expected)])
-            if round == 9 { #expect(cluster.asked.isEmpty) }
+            // By then it knows its way.
+            if round == 29 { #expect(cluster.asked.isEmpty) }
+            if round < 20 { usleep(1000) }
         }
         #expect(!cluster.asked.isEmpty)
     }

@@ -1,4 +1,5 @@
 import LociClient
+import Synchronization
 import Testing
 
 @Suite("A client that says what it will read")
@@ -11,7 +12,9 @@ struct PrefetchTests {
     func ticket(_ routing: Routing) async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: routing)
+        let client =
+            routing == .direct
+            ? try await cluster.direct() : try LociClient(coordinator: cluster.coordinator)
         let ticket = try await client.prefetch(
             "rows", cells: Self.cells, deadline: .milliseconds(20), neededIn: .milliseconds(5))
         #expect(ticket.numbers.count == 1 && ticket.numbers[0] != 0)
@@ -36,7 +39,7 @@ struct PrefetchTests {
     func request() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         let ticket = try await client.prefetch(
             "rows", cells: Self.cells, deadline: .milliseconds(20), neededIn: .milliseconds(5),
             identity: cluster.identity)
@@ -59,7 +62,7 @@ struct PrefetchTests {
     func large() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         let count = UInt64(Limits.cellsPerRequest) + 100
         let ticket = try await client.prefetch("rows", range: 0..<count)
         #expect(ticket.numbers.count == 2)
@@ -72,7 +75,9 @@ struct PrefetchTests {
     func release(_ routing: Routing) async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: routing)
+        let client =
+            routing == .direct
+            ? try await cluster.direct() : try LociClient(coordinator: cluster.coordinator)
         let outcome = try await client.release(
             "rows", cells: Self.cells, neededIn: .milliseconds(90))
         #expect(outcome.count == UInt64(Self.cells.count))
@@ -87,7 +92,7 @@ struct PrefetchTests {
     func fallback() async throws {
         let cluster = try StandInCluster()
         defer { cluster.stop() }
-        let client = try LociClient(coordinator: cluster.coordinator, routing: .direct)
+        let client = try await cluster.direct()
         _ = try await client.read("rows", cells: [1])
         cluster.restart(0)
         cluster.restart(1)
@@ -99,6 +104,38 @@ struct PrefetchTests {
         }
         #expect(ticket.numbers == [asked.ticket])
         #expect(try await ticket.wait().isDone)
+    }
+
+    @Test("follows and cancels what is still known of a ticket, and says when nothing is")
+    func partlyForgotten() async throws {
+        let cluster = try StandInCluster()
+        defer { cluster.stop() }
+        let client = try LociClient(coordinator: cluster.coordinator)
+        let first = try await client.prefetch("rows", range: 0..<100).numbers
+        let second = try await client.prefetch("rows", range: 100..<150).numbers
+        let ticket = client.ticket([12] + first + [13] + second)
+        #expect(try await ticket.cancel().cancelled == 150)
+        #expect(try await ticket.status().cancelled == 150)
+        let error = await #expect(throws: LociError.self) {
+            try await client.ticket([12, 13]).status()
+        }
+        #expect(error?.code == .notFound)
+    }
+
+    @Test("cancels what was begun when a later part is refused")
+    func refusedLater() async throws {
+        let cluster = try StandInCluster()
+        defer { cluster.stop() }
+        let size = UInt64(Limits.cellsPerRequest)
+        cluster.state.withLock { $0.refusesFrom = 2 * size }
+        let client = try LociClient(coordinator: cluster.coordinator)
+        let error = await #expect(throws: LociError.self) {
+            try await client.prefetch("rows", range: 0..<(3 * size))
+        }
+        #expect(error?.code == .resourceExhausted)
+        let tickets = cluster.state.withLock { Array($0.tickets.values) }
+        #expect(tickets.count == 2)
+        #expect(tickets.allSatisfy { $0.cancelled == size })
     }
 
     @Test("names no cells: refused before anything is sent")

@@ -20,6 +20,10 @@ final class StandInCluster: Sendable {
         var incarnationsTold: [UInt64]
         var behaviours: [Behaviour]
         var isPlacementKnown = true
+        /// How many shards the coordinator tells of; nil: all.
+        var shardsTold: Int?
+        /// Prefetches of cells from this one on are refused by the coordinator.
+        var refusesFrom: UInt64?
         var tickets: [UInt64: TicketAnswer] = [:]
         /// Requests that the coordinator has received, and those of each shard.
         var asked: [Message] = []
@@ -58,6 +62,31 @@ final class StandInCluster: Sendable {
         servers.append(
             StandInCoordinator(at: coordinator) { [weak self] in self?.answer($0) ?? [] })
         self.servers.withLock { $0 = servers }
+    }
+
+    /// From then on nobody listens where the coordinator was; the shards go on.
+    func stopCoordinator() { servers.withLock { $0.removeLast() }.stop() }
+
+    /// A client whose reads go to the shards; what was asked until then is forgotten.
+    func direct(
+        deadline: Duration = .seconds(10), requestsInFlight: Int = 64
+    ) async throws -> LociClient {
+        let client = try LociClient(
+            coordinator: coordinator, deadline: .seconds(10), requestsInFlight: requestsInFlight,
+            routing: .direct)
+        let stripes = stride(from: 0, to: Self.cellCount, by: 100_000)
+        let end = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < end {
+            let before = asked.count
+            _ = try await client.read("rows", cells: Array(stripes))
+            if asked.count == before { break }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        state.withLock { state in
+            state.asked = []
+            state.askedOfShards = state.askedOfShards.map { _ in [] }
+        }
+        return client.withDeadline(deadline)
     }
 
     func stop() { for server in servers.withLock({ $0 }) { server.stop() } }
@@ -119,9 +148,10 @@ final class StandInCluster: Sendable {
             return [LociClientTests.answer(request, .catalog(body), bulk: [state.catalog.encoded])]
         case .placement:
             guard state.isPlacementKnown else { return [] }
-            let places = zip(shardEndpoints, state.incarnationsTold).map {
+            let all = zip(shardEndpoints, state.incarnationsTold).map {
                 ShardPlace(endpoint: $0.text, incarnation: $1)
             }
+            let places = Array(all.prefix(state.shardsTold ?? all.count))
             let body = PlacementAnswer(
                 clusterID: state.clusterID, partitions: UInt32(Self.partitions), shards: places)
             return [
@@ -131,6 +161,10 @@ final class StandInCluster: Sendable {
         case .readCells(let read):
             return [self.answer(request, read, state)]
         case .prefetchCells(let prefetch):
+            if let end = state.refusesFrom, prefetch.first >= end {
+                let error = LociError(.resourceExhausted, "Too much is fetched ahead already.")
+                return [LociClientTests.answer(request, .failure(error))]
+            }
             var answer = TicketAnswer(ticket: prefetch.ticket)
             answer.pages = prefetch.count
             answer.loading = prefetch.count

@@ -29,6 +29,22 @@ extension ProcessTests {
         answer.bytes == Bytes(cells.flatMap { row($0, salt: salt) })
     }
 
+    /// A client that has learned its way to the shards of these cells.
+    private static func direct(
+        _ cluster: LocalCluster, _ cells: [UInt64], deadline: Duration
+    ) async throws -> LociClient {
+        let client = try LociClient(
+            coordinator: cluster.endpoints[0], deadline: deadline, routing: .direct)
+        let end = ContinuousClock.now + .seconds(10)
+        while try await client.read("rows", cells: cells).receipt.coordinatorMicroseconds > 0 {
+            guard ContinuousClock.now < end else {
+                throw LocalCluster.NotReady(description: "Reads never went to the shards.")
+            }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        return client
+    }
+
     @Test("answers clients that ask its shards directly as its coordinator does, also after a kill")
     func directReads() async throws {
         let cluster = try await LocalCluster.running(shards: 3)
@@ -37,8 +53,7 @@ extension ProcessTests {
         try await client.createField("rows", elementType: .raw, shape: [total, 264])
         let written = Self.cells(2000, of: total, seed: 1)
         try await Self.fill(client, written, salt: 1)
-        let direct = try LociClient(
-            coordinator: cluster.endpoints[0], deadline: .seconds(8), routing: .direct)
+        let direct = try await Self.direct(cluster, written, deadline: .seconds(8))
         let identity = try await direct.open("rows").identity
         let asked = (0..<20).map {
             Self.cells(48, of: 2000, seed: 10 + $0).map { written[Int($0)] }
@@ -77,13 +92,14 @@ extension ProcessTests {
         let cells = Self.cells(200, of: total, seed: 3)
         try await Self.fill(client, cells, salt: 1)
         let field = try #require(try await client.describe().field(named: "rows"))
+        let direct = try await Self.direct(cluster, cells, deadline: .seconds(3))
         cluster.kill("shard-2")
         let geometry = FieldGeometry(field, partitions: 3)
         let missing = cells.indices.filter { geometry.partition(of: cells[$0]) % 3 == 2 }
         #expect(!missing.isEmpty)
-        for routing in [Routing.coordinator, .direct] {
-            let asking = try LociClient(
-                coordinator: cluster.endpoints[0], deadline: .seconds(3), routing: routing)
+        let cold = try LociClient(
+            coordinator: cluster.endpoints[0], deadline: .seconds(3), routing: .direct)
+        for asking in [client, direct, cold] {
             let answer = try await asking.read(
                 "rows", cells: cells, options: ReadOptions(allowsPartial: true))
             #expect(answer.missing == missing)
@@ -115,7 +131,7 @@ extension ProcessTests {
         try await client.createField("rows", elementType: .raw, shape: [1000, 264])
         let cells = Self.cells(48, of: 1000, seed: 5)
         try await Self.fill(client, cells, salt: 1)
-        let direct = try LociClient(coordinator: cluster.endpoints[0], routing: .direct)
+        let direct = try await Self.direct(cluster, cells, deadline: .seconds(10))
         let old = try await direct.open("rows")
         #expect(Self.isRight(try await old.read(cells: cells), cells, salt: 1))
         try await client.dropField("rows")
