@@ -15,6 +15,8 @@ import Testing
         var stage: CoordinatorStage
         var hinted: [(page: UInt64, shard: ShardIndex)] = []
         var hints = 0
+        /// How long page-ins are waited for.
+        var waitMicroseconds: UInt64 = 5000
 
         init() {
             stage = CoordinatorStage()
@@ -51,8 +53,12 @@ import Testing
                     hints += pages.count
                 default:
                     let count = sent.message.bulk[0].count / 8
+                    var receipt = Receipt()
+                    receipt.pagesTouched = UInt64(count)
+                    receipt.tiers[.ssd].hard = UInt64(count)
+                    receipt.tiers[.ssd].waitMicroseconds = waitMicroseconds
                     let answer = CellsAnswer(
-                        cellBytes: 4096, count: UInt64(count), receipt: Receipt())
+                        cellBytes: 4096, count: UInt64(count), receipt: receipt)
                     _ = stage.reply(
                         sent, .cells(answer), bulk: [Bytes(zeros: count * 4096)])
                 }
@@ -99,6 +105,17 @@ import Testing
             }
         }
         #expect(Double(announced) >= 0.9 * Double(expected), "\(announced) of \(expected)")
+    }
+
+    /// A page-in that takes no longer than a message is left to the read itself.
+    @Test func fastPageInsAreNotHinted() {
+        for (wait, isHinted) in [(UInt64(80), false), (5000, true)] {
+            var reader = Reader()
+            reader.waitMicroseconds = wait
+            let path = Self.path(1)
+            for _ in 0..<12 { for page in path { reader.read([page]) } }
+            #expect((reader.hints > 100) == isHinted, "\(reader.hints) hints at \(wait) us")
+        }
     }
 
     @Test func randomReadsAreHintedNothing() {

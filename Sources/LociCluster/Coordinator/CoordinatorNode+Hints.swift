@@ -14,6 +14,9 @@ struct CrossShardHints: Sendable {
     static let mostOfRange: UInt64 = 256
     /// A shard that lacks fewer of its pages than this gains nothing by hints.
     static let leastMissShare = 0.005
+    /// A hint for a page is a message, which takes the processors of both sides about as long; where
+    /// page-ins are waited for less than that, it costs more than it saves.
+    static let messageMicroseconds: UInt64 = 200
 
     var streams: FieldStreams
     /// What is kept over a restart.
@@ -21,12 +24,21 @@ struct CrossShardHints: Sendable {
     /// Of each shard: pages requested and found, as it reported last, and whether hints to it are
     /// worth their message.
     private var reported: [(requested: UInt64, hit: UInt64, isWorth: Bool)]
+    /// Of each shard: how long its page-ins were waited for lately; nil if none was yet.
+    private var waits: [UInt64?]
     private var experience = PageExperience()
     private var predictions: [UInt64] = []
 
     init(shards: Int, seed: UInt64) {
         streams = FieldStreams(seed: seed)
         reported = Array(repeating: (0, 0, true), count: shards)
+        waits = Array(repeating: nil, count: shards)
+    }
+
+    /// Whether a hint for one page of a shard is worth its message.
+    private func isWorth(_ shard: ShardIndex) -> Bool {
+        reported[Int(shard)].isWorth
+            && (waits[Int(shard)] ?? .max) >= Self.messageMicroseconds
     }
 
     /// A shard has said how it does.
@@ -72,7 +84,7 @@ struct CrossShardHints: Sendable {
             for next in predictions {
                 // What stays on the shard, the shard sees itself.
                 guard let shard = shard(of: next, field, map), shard != home else { continue }
-                if reported[Int(shard)].isWorth, experience.takesHint(next, of: space) {
+                if isWorth(shard), experience.takesHint(next, of: space) {
                     hints[shard, default: []].append(
                         PageHint(space: space, page: next, weight: 128))
                 } else {
@@ -147,7 +159,14 @@ struct CrossShardHints: Sendable {
     }
 
     /// A shard has answered a read of a few cells.
-    mutating func note(_ receipt: Receipt, of cells: [CellIndex], _ field: IndexedField) {
+    mutating func note(
+        _ receipt: Receipt, of cells: [CellIndex], _ field: IndexedField, from shard: ShardIndex
+    ) {
+        let waited = Tier.allCases.filter { receipt.tiers[$0].hard > 0 }
+            .map { receipt.tiers[$0].waitMicroseconds }.max()
+        if let waited {
+            waits[Int(shard)] = waits[Int(shard)].map { (7 * $0 + waited) / 8 } ?? waited
+        }
         let hits = receipt.tiers[.dram].hits
         // Of some there and some not, nobody says which.
         guard hits == 0 || hits == receipt.pagesTouched else { return }
@@ -160,11 +179,12 @@ struct CrossShardHints: Sendable {
 
 extension CoordinatorNode {
     /// Learns from what a shard's part of a read has cost.
-    mutating func learn(from receipt: Receipt, part: Int, of operation: Operation) {
-        guard hints != nil, case .read(let read) = operation.kind, !read.fewCells[part].isEmpty,
+    mutating func learn(from receipt: Receipt, _ awaited: Awaited, of operation: Operation) {
+        guard hints != nil, case .read(let read) = operation.kind,
+            !read.fewCells[awaited.part].isEmpty,
             let field = fields.field(space: read.field.space)
         else { return }
-        hints!.note(receipt, of: read.fewCells[part], field)
+        hints!.note(receipt, of: read.fewCells[awaited.part], field, from: awaited.shard)
     }
 
     /// Learns from a read that has been sent on its way, and hints what it lets expect.

@@ -76,7 +76,7 @@ extension CoordinatorNode {
         case .cells(let cells):
             operation.receipt.addWork(of: cells.receipt)
             takeCells(message.bulk, part.part, &operation)
-            learn(from: cells.receipt, part: part.part, of: operation)
+            learn(from: cells.receipt, part, of: operation)
         case .acknowledged(let done):
             operation.receipt.addWork(of: done.receipt)
             takeAcknowledged(done, part, &operation, into: &directives)
