@@ -13,6 +13,9 @@ public struct ReadOptions: Equatable, Sendable {
     public var withTiers: Bool
     /// Answer, and name the cells that are missing, where a shard does not; else that is an error.
     public var allowsPartial: Bool
+    /// The call is one window of a larger read, which knows itself whether anything was there: all
+    /// of the window's cells may be missing.
+    package var isWindow = false
 
     public init(
         maxTier: Tier? = nil, identity: UInt64 = 0, withTiers: Bool = false,
@@ -39,8 +42,8 @@ extension LociClient {
 
     /// The same with options.
     /// - Throws: FAILED_PRECONDITION when the field is not the one whose identity is given;
-    ///   UNAVAILABLE or DEADLINE_EXCEEDED when a shard does not answer, unless partial answers are
-    ///   allowed.
+    ///   UNAVAILABLE or DEADLINE_EXCEEDED when a shard does not answer; where partial answers are
+    ///   allowed, UNAVAILABLE when all cells of the call are missing.
     public func read(
         _ field: String, range: Range<CellIndex>, options: ReadOptions
     ) async throws(LociError) -> Cells {
@@ -93,7 +96,8 @@ extension LociClient {
                 try await self.gather(reading, part)
             }
         }
-        return Cells(GatheredCells.joined(answers), CellsRead(answers.map { CellsRead($0) }))
+        let read = try CellsRead(answers.map { CellsRead($0) }).checked(for: reading)
+        return Cells(GatheredCells.joined(answers), read)
     }
 
     func read(
@@ -121,7 +125,7 @@ extension LociClient {
                 answers.append(CellsRead(cells))
             }
         }
-        return CellsRead(answers)
+        return try CellsRead(answers).checked(for: reading)
     }
 
     private func gather(
@@ -134,6 +138,20 @@ extension LociClient {
         }
         return cells
     }
+}
+
+extension CellsRead {
+    /// A call of which nothing is there has failed, however it was cut into requests.
+    fileprivate func checked(for reading: CellsReading) throws(LociError) -> CellsRead {
+        if reading.options.isWindow || missing.count < count || count == 0 { return self }
+        throw nothingAnswers(for: reading.field)
+    }
+}
+
+package func nothingAnswers(for field: String) -> LociError {
+    LociError(
+        .unavailable, "None of the shards that hold these cells of '\(field)' answers.",
+        advice: "`loci status` says which shards are down.")
 }
 
 /// Cells as a caller names them.

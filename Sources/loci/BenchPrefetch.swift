@@ -14,13 +14,15 @@ struct BenchPrefetch: ParsableCommand {
             requests whose page was predicted within the 64 requests before. Through a memory \
             that starts empty, holds a share of the trace's different keys and is filled from a \
             device in virtual time: coverage is the share of the misses there would be without \
-            that found their page there or on its way, pollution the share that prefetching \
-            added, time what the model makes of it, with prefetching for one without. \
-            Processor time is measured.
+            that found their page there or on its way: pages that come late count there, and \
+            timely is the share that did not. Hits, without and with, are only requests whose \
+            page was there. Pollution is the share of misses that prefetching added, time what \
+            the model makes of it, with prefetching for one without. Processor time is measured.
             Predictors: governed is what Loci uses; told knows the stream; last is pure \
             last-successor; the tables of markov1 and markov2 speak with confidence 1 or more.
             Traces are files as `loci bench policies` takes them; without one, those in the \
-            folder traces of LOCI_DATA are taken.
+            folder traces of LOCI_DATA are taken, and after them streams made from a seed of \
+            100,000 requests each: sequential, uniformly random, interleaved scans.
             """)
 
     @Option(help: "A file with a trace; may be repeated.")
@@ -31,7 +33,11 @@ struct BenchPrefetch: ParsableCommand {
     var cache = 10.0
     @Option(help: "Requests of each trace, from its beginning.")
     var limit = 300_000
-    @Flag(help: "Measure streams made from a seed, beside the predecessor's figures.")
+    @Flag(help: "Measure streams made from a seed, too; without --trace they always are.")
+    var streams = false
+    @Flag(
+        help:
+            "Measure the predecessor's streams made from a seed, beside the predecessor's figures.")
     var synthetic = false
     @Option(help: "Where the random numbers start.")
     var seed: UInt64 = 1
@@ -43,7 +49,7 @@ struct BenchPrefetch: ParsableCommand {
             throw ValidationError("--cache is a share from 0 to 100 percent, above 0.")
         }
         guard limit > 0 else { throw ValidationError("--limit is at least 1.") }
-        guard trace.isEmpty || !synthetic else {
+        guard trace.isEmpty && !streams || !synthetic else {
             throw ValidationError("--synthetic brings its own streams.")
         }
     }
@@ -51,7 +57,7 @@ struct BenchPrefetch: ParsableCommand {
     func run() throws {
         if synthetic { return try PredecessorReport(seed: seed).print(asJSON: json) }
         let files = trace.isEmpty ? TraceFile.all() : trace.map { TraceFile(path: $0) }
-        guard !files.isEmpty else {
+        guard !files.isEmpty || streams else {
             throw LociError(
                 .notFound, "There are no traces in \(TraceFile.folder).",
                 advice: "Name trace files, or set LOCI_DATA to the folder of test data.")
@@ -60,15 +66,24 @@ struct BenchPrefetch: ParsableCommand {
             predictor.isEmpty || predictor.contains(.all)
             ? PredictorKind.allCases.filter { $0 != .all } : predictor
         var rows: [PrefetchRow] = []
-        for file in files {
-            let stream = PrefetchStream(file.name, try file.read(), limit: limit, percent: cache)
+        func measure(_ name: String, _ trace: AccessTrace) {
+            let stream = PrefetchStream(name, trace, limit: limit, percent: cache)
             for kind in kinds {
-                if Terminal.showsProgress { Terminal.note("\(file.name), \(kind.rawValue)") }
+                if Terminal.showsProgress { Terminal.note("\(name), \(kind.rawValue)") }
                 rows.append(stream.row(kind, seed: seed))
+            }
+        }
+        for file in files { measure(file.name, try file.read()) }
+        if streams || trace.isEmpty {
+            for stream in [SyntheticStream.sequential, .uniform, .interleavedScans] {
+                let keys = stream.keys(count: Self.streamLength, seed: seed)
+                measure(stream.rawValue, AccessTrace(keys: keys))
             }
         }
         try PrefetchTable(cachePercent: cache, seed: seed, rows: rows).print(asJSON: json)
     }
+
+    private static let streamLength = 100_000
 }
 
 enum PredictorKind: String, CaseIterable, ExpressibleByArgument {
@@ -115,7 +130,8 @@ private struct PrefetchStream {
         let microseconds = Double(clock() - start) * 1e6 / Double(CLOCKS_PER_SEC)
         return PrefetchRow(
             trace: name, predictor: kind.rawValue, raw: rawResult, cached: result,
-            predictions: predictions, microseconds: microseconds / Double(result.requests))
+            predictions: predictions, microseconds: microseconds / Double(result.requests),
+            memoryBytes: (predictor as? StreamPredictor)?.memoryBytes)
     }
 }
 
@@ -139,10 +155,12 @@ private struct PrefetchRow: Encodable {
     let cached: Cached
     let predictionsWithoutDevice: Int
     let processorMicrosecondsPerAccess: Double
+    /// After the stream.
+    let governedMemoryBytes: Int?
 
     init(
         trace: String, predictor: String, raw: PrefetchResult, cached: PrefetchResult,
-        predictions: Int, microseconds: Double
+        predictions: Int, microseconds: Double, memoryBytes: Int?
     ) {
         self.trace = trace
         self.predictor = predictor
@@ -163,6 +181,7 @@ private struct PrefetchRow: Encodable {
             modelledTimeRatio: cached.modelledTimeRatio)
         predictionsWithoutDevice = predictions
         processorMicrosecondsPerAccess = microseconds
+        governedMemoryBytes = memoryBytes
     }
 }
 
@@ -195,5 +214,8 @@ private struct PrefetchTable: Encodable {
                     + [Show.decimal(row.processorMicrosecondsPerAccess, places: 2)])
         }
         table.print()
+        if let bytes = rows.compactMap(\.governedMemoryBytes).max() {
+            Swift.print("A governed predictor takes \(Show.count(bytes)) bytes of memory at most.")
+        }
     }
 }

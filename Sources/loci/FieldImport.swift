@@ -10,9 +10,13 @@ struct FieldImport: AsyncParsableCommand {
             loci field import embeddings table.npy
             The file is rows of one size without a header, or an .npy array of f4, f2 or u1; either
             may be gzip'd. Row i becomes cell i. All is durable when the command ends; it prints the
-            field's identity, which reads may name to be sure of this very field. If it is
-            interrupted, the field has some of the rows; the same command with --overwrite writes
-            all of them again.
+            field's identity, which reads may name to be sure of this very field. A field that is
+            being imported reads as zeros where nothing was written yet, so use the identity that is
+            printed at the end.
+            If the import is interrupted, the field has some of the rows; --resume writes all of
+            them again, into the same field and under the same identity, so name the same file.
+            --overwrite drops a field of that name, whatever it is, and creates another one: reads
+            that name the old one's identity are refused, never answered with the new rows.
             """)
 
     @Argument(help: "Name of the new field.")
@@ -23,13 +27,18 @@ struct FieldImport: AsyncParsableCommand {
     var rowBytes: Int?
     @Option(help: "Bytes of a page, a power of two from 4096 to 2097152; 0 chooses.")
     var pageBytes = 0
-    @Flag(help: "Write over a field of the same rows, if there is one.")
+    @Flag(help: "Drop a field of this name, if there is one, and create it anew.")
     var overwrite = false
+    @Flag(help: "Write over a field of the same shape: after an interrupted import of this file.")
+    var resume = false
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
         if let rowBytes, !(1...2_097_152).contains(rowBytes) {
             throw ValidationError("--row-bytes must be 1 to 2097152, not \(rowBytes).")
+        }
+        guard !overwrite || !resume else {
+            throw ValidationError("--overwrite makes a new field, --resume writes to the old one.")
         }
     }
 
@@ -46,6 +55,8 @@ struct FieldImport: AsyncParsableCommand {
         } catch {
             throw explained(error, writing.written, definition)
         }
+        // Rows are written by name: who replaced the field meanwhile has some of them.
+        _ = try await client.open(field, identity: identity)
         try report(
             FieldImportReport(
                 field: field, path: path, cells: writing.written,
@@ -55,44 +66,56 @@ struct FieldImport: AsyncParsableCommand {
                 receipt: ReceiptReport(writing.receipt)))
     }
 
-    /// The field that the rows go to: a new one, or one of just this shape.
+    /// The field that the rows go to: a new one, or to resume one of just this shape.
     private func target(
         _ file: RowFile, _ client: LociClient
     ) async throws -> (FieldDefinition, identity: UInt64) {
-        let shape = [file.rows, UInt64(file.rowElements)]
+        // What a field cannot be is refused before another one is dropped.
+        let wanted = try FieldDefinition(
+            space: 0, name: field, elementType: file.elementType,
+            shape: [file.rows, UInt64(file.rowElements)], pageBytes: pageBytes)
         let existing = try await client.placement().catalog.field(named: field)
-        if let existing {
-            guard overwrite else {
-                throw LociError(
-                    .alreadyExists, "There is a field '\(field)' already.",
-                    advice: "Write over its cells with --overwrite, choose another name, or drop "
-                        + "it first: loci field drop \(field)")
-            }
-            let isSame =
-                existing.shape == shape && existing.elementType == file.elementType
-                && (pageBytes == 0 || pageBytes == existing.pageBytes)
-            guard isSame else {
-                throw LociError(
-                    .failedPrecondition,
-                    "The field '\(field)' is not of \(Show.amount(file.rows, "row")) of "
-                        + "\(file.rowBytes) bytes.",
-                    advice: "`loci field info \(field)` shows what it is; choose another name, or "
-                        + "drop it first: loci field drop \(field)")
-            }
+        if let existing, resume {
+            try checkShape(of: existing, wanted, file)
         } else {
+            if existing != nil {
+                guard overwrite else {
+                    throw LociError(
+                        .alreadyExists, "There is a field '\(field)' already.",
+                        advice: "Choose another name; --overwrite drops that field and creates it "
+                            + "anew, --resume goes on with an interrupted import of this file.")
+                }
+                try await client.dropField(field)
+            }
             try await client.createField(
-                field, elementType: file.elementType, shape: shape, pageBytes: pageBytes)
+                field, elementType: wanted.elementType, shape: wanted.shape, pageBytes: pageBytes)
         }
         let handle = try await client.open(field)
         return (handle.definition, handle.identity)
     }
 
+    private func checkShape(
+        of existing: FieldDefinition, _ wanted: FieldDefinition, _ file: RowFile
+    ) throws(LociError) {
+        let isSame =
+            existing.shape == wanted.shape && existing.elementType == wanted.elementType
+            && (pageBytes == 0 || pageBytes == existing.pageBytes)
+        guard !isSame else { return }
+        throw LociError(
+            .failedPrecondition,
+            "The field '\(field)' is not of \(Show.amount(file.rows, "row")) of "
+                + "\(file.rowBytes) bytes.",
+            advice: "`loci field info \(field)` shows what it is; choose another name, or replace "
+                + "it with --overwrite.")
+    }
+
     private func explained(
         _ error: any Error, _ written: UInt64, _ definition: FieldDefinition
     ) -> any Error {
+        let change = overwrite ? "--resume instead of --overwrite" : "--resume"
         Terminal.note(
             "'\(field)' has \(Show.count(written)) of \(Show.amount(definition.cellCount, "row")) "
-                + "for certain. The same command with --overwrite writes all of them.")
+                + "for certain. The same command with \(change) writes all of them.")
         return error
     }
 

@@ -97,7 +97,7 @@ struct ReadCommand: AsyncParsableCommand {
         var sum = ReadSum()
         for start in stride(from: 0, to: total, by: window) {
             let part = start..<min(start + window, total)
-            let cells = try await read(selection, part, client)
+            let cells = try await read(selection, part, client, isWindow: window < total)
             let numbers = selection.cells(part)
             sum.add(cells, numbers)
             if let output {
@@ -114,6 +114,8 @@ struct ReadCommand: AsyncParsableCommand {
             progress.update(UInt64(part.upperBound))
         }
         progress.finish()
+        // Windows are no calls of their own: one may lie on the shard that is down.
+        if sum.missing.count == total { throw nothingAnswers(for: field) }
         if common.json, out != "-" {
             try Terminal.printJSON(
                 ReadReport(
@@ -125,8 +127,10 @@ struct ReadCommand: AsyncParsableCommand {
     }
 
     private func read(
-        _ selection: CellSelection, _ part: Range<Int>, _ client: LociClient
+        _ selection: CellSelection, _ part: Range<Int>, _ client: LociClient, isWindow: Bool
     ) async throws -> Cells {
+        var options = options
+        options.isWindow = isWindow
         switch selection {
         case .range(let range):
             let first = range.lowerBound + UInt64(part.lowerBound)

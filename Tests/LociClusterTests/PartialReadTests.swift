@@ -77,6 +77,8 @@ import Testing
         }
         #expect(answer.receipt.isComplete == missing.isEmpty)
         #expect(answer.receipt.shardsAsked == 2)
+        let shards: Set<Bool> = Set(missing.map { onShard1.contains($0) })
+        #expect(answer.receipt.shardsAnswered == UInt32(2 - shards.count))
         for (position, cell) in cells.enumerated() {
             let found = message.bulk[0].slice(
                 (position * cellBytes)..<((position + 1) * cellBytes))
@@ -144,11 +146,23 @@ import Testing
         }
     }
 
-    @Test func ifNobodyAnswersTheReadFails() throws {
+    /// A client cuts a call into requests, of which one may have all cells on the shard that is
+    /// down: only the client can say that there is nothing at all.
+    @Test(arguments: [ErrorCode.unavailable, .deadlineExceeded])
+    func ifNobodyAnswersAPartialReadNamesAllCells(code: ErrorCode) throws {
+        for tiers in [false, true] {
+            var stage = Self.stage()
+            let sent = stage.ask(Self.read(tiers: tiers, partial: true), bulk: Self.named).sent
+            #expect(Self.fail(sent[0], code, &stage).replies.isEmpty)
+            let replies = Self.fail(sent[1], code, &stage).replies
+            try Self.check(
+                try Self.only(replies), missing: Array(0..<UInt32(Self.cells.count)),
+                tiers: tiers)
+        }
         var stage = Self.stage()
-        let sent = stage.ask(Self.read(partial: true), bulk: Self.named).sent
-        #expect(Self.fail(sent[0], .unavailable, &stage).replies.isEmpty)
-        #expect(Self.fail(sent[1], .unavailable, &stage).failure?.code == .unavailable)
+        let sent = stage.ask(Self.read(), bulk: Self.named).sent
+        _ = Self.fail(sent[0], code, &stage)
+        #expect(Self.fail(sent[1], code, &stage).failure?.code == code)
     }
 
     @Test func atItsDeadlineAPartialReadAnswersWithWhatItHas() throws {

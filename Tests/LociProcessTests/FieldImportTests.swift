@@ -47,16 +47,56 @@ extension ProcessTests {
         let again = try await cluster.loci(
             "field", "import", "engram.table", path, "--row-bytes", "264")
         #expect(again.code == 1)
-        #expect(again.errors.contains("ALREADY_EXISTS") && again.errors.contains("--overwrite"))
+        #expect(again.errors.contains("ALREADY_EXISTS"))
+        #expect(again.errors.contains("--overwrite") && again.errors.contains("--resume"))
 
         let other = Self.noise(264 * 9001, seed: 2)
         try Data(other).write(to: URL(filePath: path))
+        let handle = try await client.open("engram.table")
+        let direct = try LociClient(coordinator: cluster.endpoints[0], routing: .direct)
+        let directHandle = try await direct.open("engram.table")
+        #expect(try await directHandle.read(range: 0..<10).count == 10)
         let over = try await cluster.loci(
             "field", "import", "engram.table", path, "--row-bytes", "264", "--overwrite", "--json")
         #expect(over.code == 0, "\(over.errors)")
-        // The field is the same one, with other rows.
-        #expect(try Self.report(over).identity == report.identity)
+        // The field is another one: who names the old one gets no rows of it.
+        let identity = try Self.report(over).identity
+        #expect(identity != report.identity)
+        for old in [handle, directHandle] {
+            let error = await #expect(throws: LociError.self) { try await old.read(range: 0..<10) }
+            #expect(error?.code == .failedPrecondition)
+        }
         #expect(try await client.read("engram.table", range: 0..<9001).bytes == Bytes(other))
+        #expect(try await client.open("engram.table").identity == UInt64(identity, radix: 16))
+    }
+
+    @Test("replaces a field of another shape with --overwrite, and never drops one for nothing")
+    func fieldReplacement() async throws {
+        let cluster = try await LocalCluster.running(shards: 1)
+        let path = "\(cluster.folder)/rows.bin"
+        let rows = Self.noise(1200, seed: 6)
+        try Data(rows).write(to: URL(filePath: path))
+        let arguments = ["field", "import", "rows", path, "--row-bytes"]
+        // Either makes a field where there is none.
+        let made = try await cluster.run(arguments + ["8", "--resume"])
+        #expect(made.code == 0, "\(made.errors)")
+        let client = try cluster.client()
+        let first = try await client.open("rows")
+        // A page that does not exist, and flags that exclude each other.
+        let wrong = try await cluster.run(
+            arguments + ["12", "--page-bytes", "5000", "--overwrite"])
+        #expect(wrong.code == 1 && wrong.errors.contains("power of two"), "\(wrong.errors)")
+        let both = try await cluster.run(arguments + ["12", "--overwrite", "--resume"])
+        #expect(both.code == 2, "\(both.errors)")
+        #expect(try await first.read(range: 0..<150).bytes == Bytes(rows))
+
+        let resumed = try await cluster.run(arguments + ["12", "--resume"])
+        #expect(resumed.code == 1 && resumed.errors.contains("loci field info rows"))
+        let replaced = try await cluster.run(arguments + ["12", "--overwrite"])
+        #expect(replaced.code == 0, "\(replaced.errors)")
+        let second = try await client.open("rows")
+        #expect(second.definition.shape == [100, 12] && second.identity != first.identity)
+        #expect(try await second.read(range: 0..<100).bytes == Bytes(rows))
     }
 
     @Test("refuses files that are not whole rows before anything is created")
@@ -86,7 +126,7 @@ extension ProcessTests {
         let good = try await cluster.loci("field", "import", "rows", path, "--row-bytes", "8")
         #expect(good.code == 0, "\(good.errors)")
         let other = try await cluster.run(
-            ["field", "import", "rows", path, "--row-bytes", "10", "--overwrite"])
+            ["field", "import", "rows", path, "--row-bytes", "10", "--resume"])
         #expect(other.code == 1 && other.errors.contains("loci field info rows"))
     }
 
@@ -110,7 +150,7 @@ extension ProcessTests {
         #expect(short.code == 1 && short.errors.contains("cut short"))
     }
 
-    @Test("says after an interruption what there is, and finishes it with --overwrite")
+    @Test("says after an interruption what there is, and finishes it with --resume")
     func interruptedFieldImport() async throws {
         let cluster = try await LocalCluster.running(shards: 2)
         let path = "\(cluster.folder)/rows.bin"
@@ -128,10 +168,12 @@ extension ProcessTests {
         let ended = try await Ended(
             process, errors: "\(cluster.folder)/loci.err", output: "\(cluster.folder)/loci.out")
         #expect(ended.code == 1, "\(ended.errors)")
-        #expect(ended.errors.contains("interrupted") && ended.errors.contains("--overwrite"))
-        let again = try await cluster.run(arguments + ["--overwrite"])
+        #expect(ended.errors.contains("interrupted") && ended.errors.contains("--resume"))
+        let partial = try await cluster.client().open("rows")
+        let again = try await cluster.run(arguments + ["--resume"])
         #expect(again.code == 0, "\(again.errors)")
-        let back = try await cluster.client().read("rows", range: 500_000..<510_000)
+        // The same field, of which the identity was never printed, now with all rows.
+        let back = try await partial.read(range: 500_000..<510_000)
         #expect(back.bytes == Bytes(Array(rows[(64 * 500_000)..<(64 * 510_000)])))
     }
 }

@@ -67,11 +67,50 @@ extension ProcessTests {
         return some + some.prefix(700).reversed()
     }
 
+    /// All cells in one call. A stripe of 4 MiB is several requests of 1 MiB, all of which the
+    /// shard that is down would have to answer.
+    private static func readWhole(_ cluster: LocalCluster, end: CellIndex) async throws {
+        let lost = (0..<end).filter { shard(of: $0) == 2 }.map { Int($0) }
+        #expect(lost.count * rowBytes > 4_000_000)
+        let options = ReadOptions(allowsPartial: true)
+        for routing in [Routing.coordinator, .direct] {
+            let client = try LociClient(
+                coordinator: cluster.endpoints[0], deadline: .seconds(10), routing: routing)
+            let read = try await client.read("rows", range: 0..<end, options: options)
+            #expect(read.count == Int(end) && read.missing == lost)
+            #expect(!read.receipt.isComplete)
+            let isBlank = lost.allSatisfy { read[$0] == Bytes(repeating: 0xFF, count: rowBytes) }
+            #expect(isBlank)
+            #expect(read[Int(2 * cellsPerStripe) - 1] != Bytes(repeating: 0xFF, count: rowBytes))
+            // Nothing of a whole call is a failure, also where it is several requests.
+            let stripe = (2 * cellsPerStripe)..<(3 * cellsPerStripe)
+            let error = await #expect(throws: LociError.self) {
+                try await client.read("rows", range: stripe, options: options)
+            }
+            #expect(error?.code == .unavailable)
+        }
+        // The command reads windows of 16 MiB, of which the last lies on that shard alone.
+        let window = (16 << 20) / rowBytes
+        let gone = (0..<100).map { 2 * cellsPerStripe + UInt64($0) }
+        let some = (0..<window).map { UInt64($0 % 1000) } + gone
+        let none = (0..<(window / 100 + 2)).flatMap { _ in gone }
+        for (ids, code) in [(some, 3), (none, 1)] as [([CellIndex], Int32)] {
+            let path = "\(cluster.folder)/ids.u64"
+            try Data(Bytes(values: ids).array).write(to: URL(filePath: path))
+            let ended = try await cluster.run([
+                "read", "rows", "--cells", "@\(path)", "--out", "\(cluster.folder)/rows.bin",
+                "--partial", "--deadline", "10s",
+            ])
+            #expect(ended.code == code, "\(ended.errors)")
+            #expect(ended.errors.contains(code == 3 ? "100 cells missing" : "UNAVAILABLE"))
+        }
+    }
+
     @Test("names just the rows of a killed shard, and gives all back once it is there again")
     func aShardIsMissing() async throws {
         let cluster = try await LocalCluster.running(shards: Self.shards)
         let client = try cluster.client()
-        let (cells, _) = try await Self.writeRows(client)
+        let (cells, end) = try await Self.writeRows(client)
         let connection = try Connection(coordinator: cluster.endpoints[0])
         let identity = try await Self.identity(client)
         var random = SeededRandom(seed: 6)
@@ -98,6 +137,7 @@ extension ProcessTests {
             #expect(partial.bulk[0].slice(start..<(start + Self.rowBytes)) == nothing)
             #expect(partial.bulk[2][position] == 0)
         }
+        try await Self.readWhole(cluster, end: end)
         let kept = asked.filter { Self.shard(of: $0) != 2 }
         #expect(Self.wrong(kept, try Self.read(kept, connection)) == [])
         do {

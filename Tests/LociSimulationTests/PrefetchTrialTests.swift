@@ -80,6 +80,23 @@ import Testing
         #expect(result.missesWithout - result.avoided + result.caused == result.misses)
     }
 
+    /// A scan that gets every page ahead, but not in time, hits nothing: it only waits less.
+    @Test func whoComesLateHitsNothing() {
+        let trace = AccessTrace(keys: SyntheticStream.sequential.keys(count: 2000, seed: 1))
+        var costs = PrefetchTrial.Costs()
+        costs.latency = 10 * costs.request
+        let trial = PrefetchTrial(trace, capacity: 200, costs: costs)
+        var next = SoloPredictor(.next)
+        let result = trial.run(&next)
+        #expect(result.late == 1999 && result.coverage > 0.99)
+        #expect(result.hitRatio == 0 && result.hitRatioWithout == 0)
+        // In time, all but the first are hits.
+        var told = ToldPredictor(keys: trace.keys, lookahead: 100)
+        let inTime = PrefetchTrial(trace, capacity: 200).run(&told)
+        let hits = result.requests - inTime.misses - inTime.late
+        #expect(inTime.used > 1900 && inTime.hitRatio == Double(hits) / 2000)
+    }
+
     private func trace(_ name: String, limit: Int) throws -> [UInt64]? {
         let root = ProcessInfo.processInfo.environment["LOCI_DATA"] ?? "../shared/data"
         let path = "\(root)/traces/\(name).u64.xz"

@@ -89,9 +89,9 @@ extension CoordinatorNode {
         into directives: inout [CoordinatorDirective]
     ) {
         if let failure = operation.failure {
-            let isPartial =
-                read.allowsPartial && failure.excusesPartialAnswer
-                && read.parts.contains { $0 != nil }
+            // Also if all parts are missing: a call is cut into requests, of which one may have all
+            // of its cells on the shard that is down. The client knows the whole call.
+            let isPartial = read.allowsPartial && failure.excusesPartialAnswer
             if !isPartial { return fail(operation, failure, into: &directives) }
         }
         let cells = CellsAnswer(

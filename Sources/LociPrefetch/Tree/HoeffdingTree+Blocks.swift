@@ -8,6 +8,7 @@ extension HoeffdingTree {
     /// A new leaf with class counts to start from, and a block if it deserves one.
     mutating func appendLeaf(counts: [Float]) {
         let leaf = nodes.count
+        makeRoomForNode()
         nodes.append(Node())
         classCounts.append(contentsOf: counts)
         nodes[leaf].seenAtLastCheck = seen(at: leaf)
@@ -37,6 +38,7 @@ extension HoeffdingTree {
     private mutating func freeBlock() -> Int? {
         if let block = owners.firstIndex(of: -1) { return block }
         guard owners.count < blockLimit else { return nil }
+        makeRoomForBlock()
         owners.append(-1)
         nominalCounts.append(contentsOf: repeatElement(0, count: nominalStride))
         estimates.append(contentsOf: repeatElement(NormalEstimate(), count: numericStride))

@@ -8,7 +8,8 @@
 ///   or if the bound has fallen below `tie`. Not to split is one of the choices, with gain 0.
 /// - Nominal attributes split into a branch for each value, numeric ones at one of `splitPoints`
 ///   points in two.
-/// - Memory is bounded by `mostBytes`. When there is no room for another leaf's counts, those of
+/// - Memory is bounded by `mostBytes`, at least a leaf; while a part of it grows, the old one is
+///   there beside the new one. When there is no room for another leaf's counts, those of
 ///   the least promising leaf go (promise: examples that its majority got wrong); such a leaf goes
 ///   on predicting its majority, counts classes only, and gets counts again when it promises more
 ///   than one that has them. When there is no room for nodes, nothing splits any more.
@@ -115,13 +116,17 @@ public struct HoeffdingTree: Sendable {
         numericStride = numeric
         scratch = Array(repeating: 0, count: classes)
         // A third of the memory for nodes, of which most are few; the rest for counts.
+        let room = max(0, options.mostBytes - Self.roundingBytes(options.mostBytes))
         let nodeBytes = MemoryLayout<Node>.stride + classes * MemoryLayout<Float>.stride
         let blockBytes =
             nominal * MemoryLayout<Float>.stride + numeric * MemoryLayout<NormalEstimate>.stride
             + MemoryLayout<Int32>.stride
-        nodeLimit = min(max(1, options.mostBytes / 3 / nodeBytes), Self.mostNodes)
-        blockLimit = max(1, (options.mostBytes - nodeLimit * nodeBytes) / blockBytes)
-        if options.mostBytes <= Self.reservedBytes { reserve(nodeLimit, blockLimit) }
+        nodeLimit = min(max(1, room / 3 / nodeBytes), Self.mostNodes)
+        blockLimit = max(1, (room - nodeLimit * nodeBytes) / blockBytes)
+        if options.mostBytes <= Self.reservedBytes {
+            reserve(nodes: nodeLimit)
+            reserve(blocks: blockLimit)
+        }
         appendLeaf(counts: Array(repeating: 0, count: classes))
     }
 
@@ -248,7 +253,7 @@ public struct HoeffdingTree: Sendable {
         }
         for index in attributes.indices {
             for label in 0..<classes where scratch[label] > 0 {
-                scratch[label] *= likelihood(block, index, values[index], label, leaf)
+                scratch[label] *= likelihood(block, index, values[index], label)
             }
         }
         var best = majority(of: leaf)
@@ -256,25 +261,21 @@ public struct HoeffdingTree: Sendable {
         return best
     }
 
+    /// Of a value in a class, by what the block has counted: class counts that the leaf got from
+    /// its parent, or from before it had a block, say nothing of values.
     private func likelihood(
-        _ block: Int, _ index: Int, _ value: Float, _ label: Int, _ leaf: Int
+        _ block: Int, _ index: Int, _ value: Float, _ label: Int
     ) -> Double {
         switch attributes[index] {
         case .nominal(let valueCount):
-            let place = block * nominalStride + offsets[index] + Int(value) * classes + label
-            let total = Double(classCounts[leaf * classes + label])
-            return (Double(nominalCounts[place]) + 1) / (total + Double(valueCount))
+            let start = block * nominalStride + offsets[index] + label
+            var total: Float = 0
+            for value in 0..<valueCount { total += nominalCounts[start + value * classes] }
+            let count = nominalCounts[start + Int(value) * classes]
+            return (Double(count) + 1) / (Double(total) + Double(valueCount))
         case .numeric:
             return estimates[block * numericStride + offsets[index] + label].density(value)
         }
-    }
-
-    private mutating func reserve(_ nodeCount: Int, _ blockCount: Int) {
-        nodes.reserveCapacity(nodeCount)
-        classCounts.reserveCapacity(nodeCount * classes)
-        nominalCounts.reserveCapacity(blockCount * nominalStride)
-        estimates.reserveCapacity(blockCount * numericStride)
-        owners.reserveCapacity(blockCount)
     }
 }
 

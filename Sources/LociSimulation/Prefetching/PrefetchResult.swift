@@ -29,6 +29,7 @@ public struct PrefetchResult: Equatable, Sendable {
     /// Share of what was issued that nobody asked for, to the end of the stream.
     public var waste: Double { 1 - precision }
 
+    /// Share of the misses without prefetching that found their page there or, late, on its way.
     public var coverage: Double {
         missesWithout == 0 ? 0 : Double(avoided) / Double(missesWithout)
     }
@@ -50,8 +51,9 @@ public struct PrefetchResult: Equatable, Sendable {
 
     public var hitRatioWithout: Double { 1 - Double(missesWithout) / Double(max(requests, 1)) }
 
-    /// Of requests that had to wait for nothing or not for long.
-    public var hitRatio: Double { 1 - Double(misses) / Double(max(requests, 1)) }
+    /// Of requests whose page was there; one that was still on its way is none, so this compares
+    /// with `hitRatioWithout`, and `coverage` does not.
+    public var hitRatio: Double { 1 - Double(misses + late) / Double(max(requests, 1)) }
 
     /// Bytes fetched because of predictions for each byte asked for; infinite if none was.
     public var bytesPerUsedByte: Double {
