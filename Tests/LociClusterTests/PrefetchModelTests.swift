@@ -43,6 +43,8 @@ import Testing
                 pageBytes: pageBytes)
             plain.install(catalog)
             early.install(catalog)
+            // Some need many events to begin and to end.
+            if seed % 3 == 1 { early.node.prefetching.looksPerEvent = 9 }
         }
 
         mutating func someCells(_ most: Int) -> [CellIndex] {
@@ -181,10 +183,29 @@ import Testing
             let begun = prefetching.batches.filter(\.value.hasBegun)
             let open = begun.reduce(0) { $0 + $1.value.open }
             #expect(open == prefetching.wants.values.reduce(0) { $0 + $1.batches.count })
-            #expect(begun.allSatisfy { $0.value.open > 0 })
-            let parked = prefetching.batches.values.filter { !$0.hasBegun }
+            #expect(begun.allSatisfy { $0.value.open > 0 || !$0.value.isJoined })
+            let unseen = prefetching.batches.values.filter { $0.end == nil }
             #expect(
-                prefetching.references == parked.reduce(open) { $0 + $1.needs.count })
+                prefetching.references
+                    == unseen.reduce(open) { $0 + $1.needs.count - $1.joined })
+            var waiting: [UInt64: Int] = [:]
+            var held: [PrefetchClient: Int] = [:]
+            for want in prefetching.wants.values {
+                if case .waiting = want.state {
+                    for number in want.batches { waiting[number, default: 0] += 1 }
+                }
+                if let number = want.charged {
+                    held[prefetching.batches[number]!.client, default: 0] += pageBytes
+                    #expect(want.isWanted(by: number))
+                }
+                if case .kept = want.state { #expect(want.charged != nil) }
+            }
+            for (number, batch) in prefetching.batches {
+                let counted = waiting[number, default: 0] + batch.needs.count - batch.joined
+                #expect(batch.waiting == (batch.end == nil ? counted : 0))
+                let bytes = prefetching.clients.bytes(of: batch.client)
+                #expect(bytes == held[batch.client, default: 0])
+            }
             #expect(pages.earlyBytes(.told) <= pages.budgetBytes / 2 + pageBytes)
             #expect(
                 pages.earlyBytes(.hinted) + pages.earlyBytes(.guessed) <= pages.budgetBytes / 8)
@@ -223,7 +244,7 @@ import Testing
         pair.check()
         let prefetching = pair.early.node.prefetching
         #expect(prefetching.batches.isEmpty && prefetching.wants.isEmpty)
-        #expect(prefetching.references == 0)
+        #expect(prefetching.references == 0 && prefetching.clients.count == 0)
         for source in PrefetchSource.allCases {
             #expect(pair.early.node.pages.earlyBytes(source) == 0)
         }

@@ -10,10 +10,10 @@ import Testing
 /// A shard with one field whose pages hold one cell each, and what clients announce to it. Results
 /// are counts of page-ins, not times.
 @Suite struct PrefetchTests {
-    private static let pageBytes = 4096
-    private static let cells: UInt64 = 4096
+    static let pageBytes = 4096
+    static let cells: UInt64 = 4096
 
-    private final class Stage {
+    final class Stage {
         var shard: ShardStage
         let field: FieldDefinition
         private var lastTicket: UInt64 = 0
@@ -323,7 +323,7 @@ import Testing
 
     @Test func tooManyTicketsAreRefusedAndFinishedOnesGiveWay() throws {
         let stage = try Stage(pages: 8)
-        for ticket in 1...UInt64(PrefetchTickets.most) {
+        for ticket in 1...UInt64(Prefetching.mostBatches / 2) {
             _ = stage.announce([ticket % Self.cells], ticket: ticket)
         }
         guard case .failure(let error)? = stage.announce([5], ticket: 1 << 40)?.body else {
@@ -331,12 +331,20 @@ import Testing
             return
         }
         #expect(error.code == .resourceExhausted && !error.advice.isEmpty)
+        guard case .ticketAnswer? = stage.announce([5], client: 800, ticket: 2 << 40)?.body else {
+            Issue.record("another client has a place")
+            return
+        }
         _ = stage.answer(4000, cancel: true)
-        #expect(stage.shard.node.prefetching.tickets.count == PrefetchTickets.most)
         guard case .ticketAnswer? = stage.announce([5], ticket: 1 << 40)?.body else {
             Issue.record("there is a place again")
             return
         }
+        for ticket in 10_001...UInt64(10_000 + PrefetchTickets.most) {
+            _ = stage.announce([9], client: 801, ticket: ticket)
+            _ = stage.answer(ticket, cancel: true)
+        }
+        #expect(stage.shard.node.prefetching.tickets.count == PrefetchTickets.most)
     }
 
     @Test func whoFindsNoRoomTriesAgainSoonAndOnlyWhileSomethingIsWanted() throws {

@@ -43,6 +43,12 @@ extension PageTable {
 
     /// Page-ins under way that nobody waits for.
     public var earlyLoads: Int { early.count }
+    /// Their addresses, in the order of the pages.
+    public var earlyLoadAddresses: [PageAddress] {
+        loads.filter { $0.value.early != nil }.map(\.key).sorted {
+            ($0.space, $0.partition, $0.page) < ($1.space, $1.partition, $1.page)
+        }
+    }
     /// Page-ins under way that somebody waits for.
     public var demandLoads: Int { loads.count - early.count }
 
@@ -125,6 +131,11 @@ extension PageTable {
         early.ends.append(EarlyEnd(address: address, source: source, verdict: .dropped))
     }
 
+    /// Pages were not fetched though they were wanted early. No ends tell of them.
+    public mutating func noteDropped(_ pageCount: Int, _ source: PrefetchSource) {
+        early[source].dropped += UInt64(pageCount)
+    }
+
     /// Keeps a page of dram that was announced until it is used, if the share has room for it.
     /// False if it is not in dram, or there is no room.
     public mutating func keep(_ address: PageAddress) -> Bool {
@@ -201,14 +212,20 @@ extension PageTable {
 
     // MARK: Shares
 
+    /// Whether the share of what was announced has room for a page; for one page it always has.
+    public func isToldShareLeft(for pageBytes: Int) -> Bool {
+        let told = earlyBytes(.told)
+        return told == 0
+            || told + PageArena.frameBytes(for: pageBytes) <= budgetBytes / Self.toldShare
+    }
+
     /// Whether the shares leave room for so much more; hints and guesses make it by giving up older
     /// ones of no greater weight.
     private mutating func isShareLeft(for byteCount: Int, _ source: PrefetchSource) -> Bool {
         let loading = early.totalBytes
         if loading > 0, loading + byteCount > budgetBytes / Self.loadingShare { return false }
         guard source != .told else {
-            let told = earlyBytes(.told)
-            return told == 0 || told + byteCount <= budgetBytes / Self.toldShare
+            return isToldShareLeft(for: byteCount)
         }
         let share = budgetBytes / Self.expectedShare
         func isFull() -> Bool { earlyBytes(.hinted) + earlyBytes(.guessed) + byteCount > share }

@@ -336,6 +336,8 @@ public struct PageTable: Sendable {
     ) {
         let bytes = dram.arena.copy(far!.bytes(in: slot))
         dram.insert(bytes, at: address)
+        // Whoever wants it fetched need not any more.
+        dram.ends.append(EarlyEnd(address: address, source: nil, verdict: .used))
         far!.remove(address)
         dramCounts.movedIn += 1
         farCounts.movedOut += 1

@@ -44,6 +44,7 @@ public struct EarlyEnd: Equatable, Sendable {
     public let address: PageAddress
     /// Who had it fetched; nil if it was there anyway.
     public let source: PrefetchSource?
-    /// Nil if it was kept only, and is no longer.
+    /// Nil if it was kept only, and is no longer. `used` without a source: a request moved it up
+    /// from far memory.
     public let verdict: PrefetchVerdict?
 }

@@ -6,7 +6,8 @@ import LociTiering
 ///
 /// Invariants:
 /// - At most `most` of each source wait; when more come, the oldest goes.
-/// - What was fetched and is still to be let go at its time is in `kept`, at most `mostKept`.
+/// - What was fetched and is still to be let go at its time is in `kept`, at most `most`; when more
+///   comes, what is to be let go first goes.
 struct PageSuggestions: Sendable {
     struct Entry: Sendable {
         let need: PageNeed
@@ -18,7 +19,7 @@ struct PageSuggestions: Sendable {
     private var hinted = Line()
     private var guessed = Line()
     /// Fetched, or on their way.
-    private var kept = Line()
+    private var kept = Kept()
 
     var isEmpty: Bool { hinted.isEmpty && guessed.isEmpty && kept.isEmpty }
 
@@ -39,17 +40,62 @@ struct PageSuggestions: Sendable {
         if source == .hinted { hinted.removeFirst() } else { guessed.removeFirst() }
     }
 
-    /// A page is fetched from now on. Returns one that is to be let go for want of memory for it.
-    mutating func keep(_ entry: Entry) -> PageAddress? { kept.add(entry) }
+    /// A page is fetched from now on; one that is listed has the later of its times. Returns
+    /// another that is to be let go, as too many are listed.
+    mutating func keep(_ entry: Entry) -> PageAddress? {
+        kept.add(entry.need.address, until: entry.until)
+    }
 
     /// Whether the page's time is not up.
     func keeps(_ address: PageAddress) -> Bool { kept.contains(address) }
 
     /// A page that was fetched and whose time is up.
     mutating func takeOver(at now: Instant) -> PageAddress? {
-        guard let first = kept.first, first.until <= now else { return nil }
-        kept.removeFirst()
-        return first.need.address
+        kept.takeFirst(before: now)
+    }
+
+    /// Pages and the time of each, whatever the order in which they came.
+    ///
+    /// Invariants:
+    /// - `numbers` and `pages` have each page once, under its newest number. `times` has that
+    ///   number; older ones are passed over.
+    private struct Kept: Sendable {
+        private var numbers: [PageAddress: UInt64] = [:]
+        private var pages: [UInt64: (address: PageAddress, until: Instant)] = [:]
+        private var times = InstantQueue()
+        private var lastNumber: UInt64 = 0
+
+        var isEmpty: Bool { pages.isEmpty }
+
+        func contains(_ address: PageAddress) -> Bool { numbers[address] != nil }
+
+        mutating func add(_ address: PageAddress, until: Instant) -> PageAddress? {
+            if let number = numbers[address] {
+                if pages[number]!.until >= until { return nil }
+                pages[number] = nil
+            }
+            lastNumber += 1
+            numbers[address] = lastNumber
+            pages[lastNumber] = (address, until)
+            times.add(lastNumber, at: until)
+            if times.count > 2 * pages.count + 64 { times.removeAll { pages[$0] == nil } }
+            return pages.count > PageSuggestions.most ? takeFirst(before: nil) : nil
+        }
+
+        /// The page whose time ends first, if it is up by then; whatever its time if that is nil.
+        mutating func takeFirst(before limit: Instant?) -> PageAddress? {
+            while let first = times.first {
+                if let page = pages[first.number] {
+                    if let limit, page.until > limit { return nil }
+                    times.removeFirst()
+                    pages[first.number] = nil
+                    numbers[page.address] = nil
+                    return page.address
+                }
+                times.removeFirst()
+            }
+            return nil
+        }
     }
 
     /// A bounded queue of different pages.

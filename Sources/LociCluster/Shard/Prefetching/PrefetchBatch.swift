@@ -19,13 +19,36 @@ struct PrefetchBatch: Sendable {
     /// Not to be begun earlier.
     let begins: Instant
     var hasBegun = false
-    /// Expired or given up; only page-ins under way refer to it.
+    /// Expired or given up: what it still refers to is let go of, page-ins under way excepted.
     var end: End?
-    var needs: [PageNeed]
-    /// Of `needs`: those before it have had their turn.
+    let needs: [PageNeed]
+    /// Of `needs`: those before it have been looked for.
+    var joined = 0
+    /// Of `needs`: those before it have had their turn, or, after the end, were let go.
     var cursor = 0
     /// Pages whose want refers to this batch.
     var open = 0
+    /// Pages that count as waiting; none after the end.
+    var waiting: Int
+    /// Whether it stands in the clients' turns.
+    var isQueued = false
+    /// Whether it stands among those that are beginning or ending.
+    var isUnderWork = false
+
+    init(
+        ticket: UInt64?, client: PrefetchClient, expires: Instant, begins: Instant,
+        needs: [PageNeed]
+    ) {
+        self.ticket = ticket
+        self.client = client
+        self.expires = expires
+        self.begins = begins
+        self.needs = needs
+        waiting = needs.count
+    }
+
+    /// Whether no more of its pages will get a want.
+    var isJoined: Bool { end != nil || joined == needs.count }
 
     enum End: Sendable {
         case expired
@@ -46,6 +69,8 @@ struct PrefetchWant: Sendable {
 
     let need: PageNeed
     var state: State
+    /// The batch whose client's memory the page takes, on its way or kept.
+    var charged: UInt64?
     private var first: UInt64?
     private var others: [UInt64] = []
 

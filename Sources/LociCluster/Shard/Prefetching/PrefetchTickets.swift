@@ -13,7 +13,7 @@ struct PrefetchTickets: Sendable {
         var finished: Instant?
     }
 
-    static let most = 4096
+    static let most = Prefetching.mostBatches
     static let rememberedMilliseconds: UInt64 = 60_000
 
     private var states: [UInt64: State] = [:]

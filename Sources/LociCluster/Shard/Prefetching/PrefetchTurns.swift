@@ -11,6 +11,8 @@ struct PrefetchTurns: Sendable {
     private var turn = 0
     private(set) var count = 0
 
+    var clientCount: Int { ring.count }
+
     mutating func add(_ batch: UInt64, of client: PrefetchClient, expiring: Instant) {
         if lines[client] == nil {
             lines[client] = InstantQueue()
@@ -23,7 +25,7 @@ struct PrefetchTurns: Sendable {
     /// The batch whose turn it is.
     var first: UInt64? { ring.isEmpty ? nil : lines[ring[turn]]!.first!.number }
 
-    /// A page was taken from `first`: it is the next client's turn.
+    /// A page was taken from `first`, or its client has its part: it is the next client's turn.
     mutating func pass() { turn = (turn + 1) % ring.count }
 
     /// Nothing is left in `first`.

@@ -100,13 +100,14 @@ extension ShardNode {
         case .tooManyPages:
             LociError(
                 .resourceExhausted,
-                "\(Prefetching.mostReferences) pages are announced to shard \(settings.shard) "
-                    + "already.",
+                "Shard \(settings.shard) takes \(Prefetching.mostReferences) announced pages at "
+                    + "once, and one client's part of them is announced already.",
                 advice: "Announce what is needed next; more when some of it was read.")
-        case .tooManyTickets:
+        case .tooManyBatches:
             LociError(
                 .resourceExhausted,
-                "\(PrefetchTickets.most) prefetches are open at shard \(settings.shard).",
+                "Shard \(settings.shard) takes \(Prefetching.mostBatches) prefetches at once, and "
+                    + "one client's part of them is open already.",
                 advice: "Announce more cells at once, or cancel what is not needed any more.")
         }
     }
@@ -157,24 +158,47 @@ extension ShardNode {
     private static let retryMilliseconds: UInt64 = 2
 
     mutating func beginEvent() {
+        takeEnds()
+        prefetching.looks = prefetching.looksPerEvent
         if let timer = prefetching.nextTimer, timer <= now { prefetching.advance(to: now, &pages) }
     }
 
     /// Takes note of what ended, and begins what can be begun.
     mutating func endEvent(into directives: inout [ShardDirective]) {
+        takeEnds()
+        fetchEarly(into: &directives)
+        hastenForRoom(into: &directives)
+    }
+
+    /// Before pages are kept anew, which the ends are not about.
+    private mutating func takeEnds() {
         for end in pages.takeEarlyEnds() {
             // A page that was used may leave.
             prefetching.roomlessSince = nil
-            prefetching.ended(end)
+            prefetching.ended(end, at: now, &pages)
             if end.source == .guessed, let verdict = end.verdict { note(verdict, of: end.address) }
         }
-        fetchEarly(into: &directives)
     }
 
     private mutating func fetchEarly(into directives: inout [ShardDirective]) {
+        takeEnds()
         if prefetching.isIdle { return }
         let requests = prefetching.fetch(at: now, &pages)
         if !requests.isEmpty { directives.append(.load(requests)) }
+    }
+
+    /// A request waits for room, and page-ins that nobody waits for have some of it until they are
+    /// done: they are carried out like others, however much else is to be done. No more are ordered
+    /// while it waits.
+    private mutating func hastenForRoom(into directives: inout [ShardDirective]) {
+        guard pages.firstWaiting != nil else {
+            prefetching.hasHastened = false
+            return
+        }
+        if prefetching.hasHastened { return }
+        prefetching.hasHastened = true
+        let addresses = pages.earlyLoadAddresses
+        if !addresses.isEmpty { directives.append(.hasten(addresses)) }
     }
 
     /// A page-in that nobody waited for when it was ordered was not begun in time.
