@@ -14,8 +14,8 @@ struct CrossShardHints: Sendable {
     static let mostOfRange: UInt64 = 256
     /// A shard that lacks fewer of its pages than this gains nothing by hints.
     static let leastMissShare = 0.005
-    /// A hint for a page is a message, which takes the processors of both sides about as long; where
-    /// page-ins are waited for less than that, it costs more than it saves.
+    /// A hint for a page is a message, which takes the processors of both sides about as long;
+    /// where page-ins are waited for less than that, it costs more than it saves.
     static let messageMicroseconds: UInt64 = 200
 
     var streams: FieldStreams
