@@ -2,6 +2,24 @@ import ArgumentParser
 import Foundation
 import LociClient
 
+/// How people name cells of a field: a place, or a list.
+struct NamedCellsOption: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp("A cell, or FIRST:END without END itself.", valueName: "cell[:end]"))
+    var place: String?
+    @Option(
+        help: ArgumentHelp(
+            "Scattered cells: @FILE of little-endian 64-bit numbers, or 1,2,3.", valueName: "cells")
+    )
+    var cells: String?
+
+    var isEmpty: Bool { place == nil && cells == nil }
+
+    var selection: CellSelection {
+        get throws { try CellSelection(place: place, cells: cells) }
+    }
+}
+
 /// Which cells of a field a command means.
 enum CellSelection {
     case range(Range<CellIndex>)

@@ -17,14 +17,7 @@ struct PrefetchCommand: AsyncParsableCommand {
 
     @Argument(help: "Name of the field.")
     var field: String?
-    @Argument(
-        help: ArgumentHelp("A cell, or FIRST:END without END itself.", valueName: "cell[:end]"))
-    var place: String?
-    @Option(
-        help: ArgumentHelp(
-            "Scattered cells: @FILE of little-endian 64-bit numbers, or 1,2,3.", valueName: "cells")
-    )
-    var cells: String?
+    @OptionGroup var named: NamedCellsOption
     @Option(help: "Pages whose fetch has not begun by then are given up, such as 20ms.")
     var deadline: TimeSpan?
     @Option(help: "The cells will be read so long from now; they need not be there earlier.")
@@ -53,7 +46,7 @@ struct PrefetchCommand: AsyncParsableCommand {
             throw ValidationError("Give a field and its cells, or --ticket, or --cancel.")
         }
         if isQuestion {
-            guard place == nil, cells == nil, deadline == nil, neededIn == nil else {
+            guard named.isEmpty, deadline == nil, neededIn == nil else {
                 throw ValidationError("With --ticket or --cancel give nothing of a new prefetch.")
             }
         }
@@ -84,7 +77,7 @@ struct PrefetchCommand: AsyncParsableCommand {
     private func begin(_ client: LociClient) async throws -> PrefetchTicket {
         if let ticket { return client.ticket(ticket) }
         let name = field ?? ""
-        switch try CellSelection(place: place, cells: cells) {
+        switch try named.selection {
         case .range(let range):
             return try await client.prefetch(
                 name, range: range, deadline: deadline?.duration, neededIn: neededIn?.duration,

@@ -19,14 +19,7 @@ struct ReadCommand: AsyncParsableCommand {
 
     @Argument(help: "Name of the field.")
     var field: String
-    @Argument(
-        help: ArgumentHelp("A cell, or FIRST:END without END itself.", valueName: "cell[:end]"))
-    var place: String?
-    @Option(
-        help: ArgumentHelp(
-            "Scattered cells: @FILE of little-endian 64-bit numbers, or 1,2,3.", valueName: "cells")
-    )
-    var cells: String?
+    @OptionGroup var named: NamedCellsOption
     @Option(help: "Write the bytes to a file ('-': standard output) instead of printing them.")
     var out: String?
     @Flag(help: "Name the cells that are missing instead of failing when a shard is down.")
@@ -47,7 +40,7 @@ struct ReadCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let selection = try CellSelection(place: place, cells: cells)
+        let selection = try named.selection
         let client = try common.client(routing.routing)
         let output = try out.map { (path) throws(LociError) in try OutputFile(path) }
         do {

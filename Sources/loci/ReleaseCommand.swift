@@ -13,14 +13,7 @@ struct ReleaseCommand: AsyncParsableCommand {
 
     @Argument(help: "Name of the field.")
     var field: String
-    @Argument(
-        help: ArgumentHelp("A cell, or FIRST:END without END itself.", valueName: "cell[:end]"))
-    var place: String?
-    @Option(
-        help: ArgumentHelp(
-            "Scattered cells: @FILE of little-endian 64-bit numbers, or 1,2,3.", valueName: "cells")
-    )
-    var cells: String?
+    @OptionGroup var named: NamedCellsOption
     @Option(help: "The cells will be read again so long from now.")
     var neededIn: TimeSpan?
     @OptionGroup var identity: IdentityOption
@@ -30,7 +23,7 @@ struct ReleaseCommand: AsyncParsableCommand {
     func run() async throws {
         let client = try common.client(routing.routing)
         let outcome: Outcome
-        switch try CellSelection(place: place, cells: cells) {
+        switch try named.selection {
         case .range(let range):
             outcome = try await client.release(
                 field, range: range, neededIn: neededIn?.duration, identity: identity.identity)

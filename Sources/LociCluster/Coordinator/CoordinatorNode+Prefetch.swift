@@ -25,14 +25,13 @@ extension CoordinatorNode {
         _ prefetch: PrefetchCells, _ bulk: [Bytes], _ client: Operation.Client,
         _ deadline: Instant, into directives: inout [CoordinatorDirective]
     ) throws(LociError) {
-        let field = try field(named: prefetch.field)
-        try field.check(identity: prefetch.identity, in: metadata.clusterID)
+        let field = try indexedField(named: prefetch.field, identity: prefetch.identity)
         let cells = try cells(
             first: prefetch.first, count: prefetch.count,
-            bulk: prefetch.isScattered ? bulk[0] : nil, field)
+            bulk: prefetch.isScattered ? bulk[0] : nil, field.definition)
         let body = Body.shardPrefetch(
             ShardPrefetch(
-                space: field.space, identity: prefetch.identity, ticket: prefetch.ticket,
+                space: field.definition.space, identity: prefetch.identity, ticket: prefetch.ticket,
                 client: client.peer, lifetimeMicroseconds: prefetch.lifetimeMicroseconds,
                 neededInMicroseconds: prefetch.neededInMicroseconds))
         let number = begin(.prefetch(TicketAnswer(ticket: prefetch.ticket)), client, deadline)
@@ -43,14 +42,13 @@ extension CoordinatorNode {
         _ release: ReleaseCells, _ bulk: [Bytes], _ client: Operation.Client,
         _ deadline: Instant, into directives: inout [CoordinatorDirective]
     ) throws(LociError) {
-        let field = try field(named: release.field)
-        try field.check(identity: release.identity, in: metadata.clusterID)
+        let field = try indexedField(named: release.field, identity: release.identity)
         let cells = try cells(
             first: release.first, count: release.count,
-            bulk: release.isScattered ? bulk[0] : nil, field)
+            bulk: release.isScattered ? bulk[0] : nil, field.definition)
         let body = Body.shardRelease(
             ShardRelease(
-                space: field.space, identity: release.identity,
+                space: field.definition.space, identity: release.identity,
                 neededInMicroseconds: release.neededInMicroseconds))
         let number = begin(.release(count: UInt64(cells.count)), client, deadline)
         askOwners(of: cells, field, body, operation: number, into: &directives)
@@ -58,12 +56,10 @@ extension CoordinatorNode {
 
     /// Sends each shard the cells that live there.
     private mutating func askOwners(
-        of cells: [CellIndex], _ field: FieldDefinition, _ body: Body, operation number: UInt64,
+        of cells: [CellIndex], _ field: IndexedField, _ body: Body, operation number: UInt64,
         into directives: inout [CoordinatorDirective]
     ) {
-        let plan = ReadPlan(
-            cells, FieldGeometry(field, partitions: metadata.map.partitions), metadata.map,
-            isScattered: true)
+        let plan = ReadPlan(cells, field.geometry, metadata.map, isScattered: true)
         var operation = operations.removeValue(forKey: number)!
         for (part, shard) in plan.shards.enumerated() {
             ask(

@@ -108,15 +108,8 @@ extension ShardNode {
     }
 
     /// What became of a page that was guessed.
-    mutating func note(_ verdict: PrefetchVerdict, of address: PageAddress) {
+    mutating func note(_ outcome: PrefetchOutcome, of address: PageAddress) {
         guard let number = guesses?.pages[address.space]?.number(of: address) else { return }
-        let outcome: PrefetchOutcome =
-            switch verdict {
-            case .used: .used
-            case .late: .late
-            case .wasted: .wasted
-            case .dropped: .dropped
-            }
         guesses!.streams.note(outcome, page: number, of: address.space)
     }
 

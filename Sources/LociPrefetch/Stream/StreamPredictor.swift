@@ -1,5 +1,5 @@
 import LociBase
-import LociModel
+public import LociModel
 
 /// Expects the next pages of a stream from those before: several candidates propose, an arbiter
 /// says how likely each page is, and a governor lets through what pays. For one class of streams

@@ -1,3 +1,4 @@
+public import LociModel
 public import LociPrefetch
 
 /// Whatever says which pages to fetch ahead of a stream of requests; see `StreamPredictor` for

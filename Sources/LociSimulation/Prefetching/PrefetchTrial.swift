@@ -1,4 +1,5 @@
 import LociBase
+import LociModel
 import LociPrefetch
 public import LociTiering
 

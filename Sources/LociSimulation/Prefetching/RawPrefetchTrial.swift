@@ -1,3 +1,4 @@
+import LociModel
 import LociPrefetch
 public import LociTiering
 

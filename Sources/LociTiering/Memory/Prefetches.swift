@@ -14,15 +14,6 @@ public enum PrefetchSource: UInt8, CaseIterable, Comparable, Sendable {
     }
 }
 
-/// What became of a page that was to be fetched before it was asked for. `PrefetchTally` counts
-/// them under the same names.
-public enum PrefetchVerdict: Sendable {
-    case used
-    case late
-    case wasted
-    case dropped
-}
-
 /// What becomes of a wish to have a page early.
 public enum EarlyFetch: Equatable, Sendable {
     /// It is in dram.
@@ -46,5 +37,5 @@ public struct EarlyEnd: Equatable, Sendable {
     public let source: PrefetchSource?
     /// Nil if it was kept only, and is no longer. `used` without a source: a request moved it up
     /// from far memory.
-    public let verdict: PrefetchVerdict?
+    public let verdict: PrefetchOutcome?
 }

@@ -1,15 +1,3 @@
-/// What became of a page that a predictor asked to have fetched.
-public enum PrefetchOutcome: Sendable, CaseIterable {
-    /// It was there when it was asked for.
-    case used
-    /// It was still on its way when it was asked for.
-    case late
-    /// It left memory without having been asked for, or could not be fetched.
-    case wasted
-    /// It was not fetched: it was there already, or there was no room or no time.
-    case dropped
-}
-
 /// Who can propose a page.
 public enum PrefetchCandidate: Int, CaseIterable, Sendable {
     case stride, lastSuccessor, markov1, markov2
