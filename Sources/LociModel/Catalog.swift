@@ -41,13 +41,15 @@ public struct Catalog: Equatable, Sendable {
 
     /// - Throws: ALREADY_EXISTS, RESOURCE_EXHAUSTED, or what the definition itself refuses.
     public mutating func createCollection(
-        name: String, dimension: Int, metric: Metric, isText: Bool
+        name: String, dimension: Int, metric: Metric, isText: Bool,
+        options: CollectionOptions = .init()
     ) throws(LociError) -> CollectionDefinition {
         let collection = try CollectionDefinition(
-            space: nextSpace, name: name, dimension: dimension, metric: metric, isText: isText)
+            space: nextSpace, name: name, dimension: dimension, metric: metric, isText: isText,
+            options: options)
         try checkFree(name)
         collections.append(collection)
-        nextSpace += 2
+        nextSpace += CollectionDefinition.spaces
         version += 1
         return collection
     }
@@ -105,6 +107,10 @@ extension Catalog {
             writer.write(UInt32(collection.dimension))
             writer.write(collection.metric.rawValue)
             writer.write(collection.isText)
+            writer.write(UInt32(collection.options.codeBits))
+            writer.write(UInt32(collection.options.copies))
+            writer.write(UInt32(collection.options.indexedFields.count))
+            for field in collection.options.indexedFields { writer.write(field) }
         }
         return writer.finished
     }
@@ -134,11 +140,17 @@ extension Catalog {
                 let dimension: UInt32 = try reader.read()
                 let code: UInt32 = try reader.read()
                 let isText = try reader.readBool()
+                var options = CollectionOptions(
+                    codeBits: Int(try reader.read(UInt32.self)),
+                    copies: Int(try reader.read(UInt32.self)))
+                for _ in 0..<(try reader.read(UInt32.self)) {
+                    options.indexedFields.append(try reader.readString())
+                }
                 guard let metric = Metric(rawValue: code) else { throw broken }
                 collections.append(
                     try CollectionDefinition(
                         space: space, name: name, dimension: Int(dimension), metric: metric,
-                        isText: isText))
+                        isText: isText, options: options))
             }
         } catch {
             throw broken
