@@ -2717,7 +2717,7 @@ const ProtobufCMessageDescriptor loci__cells_answer__descriptor =
   (ProtobufCMessageInit) loci__cells_answer__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__matches_answer__field_descriptors[4] =
+static const ProtobufCFieldDescriptor loci__matches_answer__field_descriptors[5] =
 {
   {
     "count",
@@ -2767,17 +2767,30 @@ static const ProtobufCFieldDescriptor loci__matches_answer__field_descriptors[4]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "passed",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__MatchesAnswer, passed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__matches_answer__field_indices_by_name[] = {
   0,   /* field[0] = count */
   2,   /* field[2] = is_degraded */
   3,   /* field[3] = is_exhausted */
+  4,   /* field[4] = passed */
   1,   /* field[1] = receipt */
 };
 static const ProtobufCIntRange loci__matches_answer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor loci__matches_answer__descriptor =
 {
@@ -2787,7 +2800,7 @@ const ProtobufCMessageDescriptor loci__matches_answer__descriptor =
   "Loci__MatchesAnswer",
   "loci",
   sizeof(Loci__MatchesAnswer),
-  4,
+  5,
   loci__matches_answer__field_descriptors,
   loci__matches_answer__field_indices_by_name,
   1,  loci__matches_answer__number_ranges,

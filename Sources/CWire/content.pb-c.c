@@ -1074,7 +1074,7 @@ const ProtobufCMessageDescriptor loci__shard_complete__descriptor =
   (ProtobufCMessageInit) loci__shard_complete__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__partial_completion__field_descriptors[5] =
+static const ProtobufCFieldDescriptor loci__partial_completion__field_descriptors[8] =
 {
   {
     "maximum",
@@ -1136,18 +1136,57 @@ static const ProtobufCFieldDescriptor loci__partial_completion__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "mean",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Loci__PartialCompletion, mean),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "squared_deviations",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Loci__PartialCompletion, squared_deviations),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nearest_squared_norm",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Loci__PartialCompletion, nearest_squared_norm),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__partial_completion__field_indices_by_name[] = {
   3,   /* field[3] = is_degraded */
   0,   /* field[0] = maximum */
+  5,   /* field[5] = mean */
+  7,   /* field[7] = nearest_squared_norm */
   4,   /* field[4] = receipt */
   2,   /* field[2] = rows */
+  6,   /* field[6] = squared_deviations */
   1,   /* field[1] = sum */
 };
 static const ProtobufCIntRange loci__partial_completion__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor loci__partial_completion__descriptor =
 {
@@ -1157,7 +1196,7 @@ const ProtobufCMessageDescriptor loci__partial_completion__descriptor =
   "Loci__PartialCompletion",
   "loci",
   sizeof(Loci__PartialCompletion),
-  5,
+  8,
   loci__partial_completion__field_descriptors,
   loci__partial_completion__field_indices_by_name,
   1,  loci__partial_completion__number_ranges,

@@ -311,10 +311,14 @@ public struct MatchesAnswer: Equatable, Sendable {
     public var isDegraded: Bool
     /// Fewer than k points exist that pass the filter.
     public var isExhausted: Bool
+    /// Points that were looked at and passed the filter; 0 without one.
+    public var passed: UInt64
 
     public init(
-        count: UInt32, receipt: Receipt, isDegraded: Bool = false, isExhausted: Bool = false
+        count: UInt32, receipt: Receipt, isDegraded: Bool = false, isExhausted: Bool = false,
+        passed: UInt64 = 0
     ) {
+        self.passed = passed
         self.count = count
         self.receipt = receipt
         self.isDegraded = isDegraded

@@ -57,14 +57,19 @@ extension PartialCompletion {
     init(_ layout: Loci__PartialCompletion) throws(LociError) {
         unsafe self.init(
             maximum: try finite(layout.maximum), sum: try finite(layout.sum), rows: layout.rows,
-            isDegraded: layout.is_degraded != 0, receipt: try Receipt(layout.receipt))
+            isDegraded: layout.is_degraded != 0, receipt: try Receipt(layout.receipt),
+            mean: try finite(layout.mean),
+            squaredDeviations: try finite(layout.squared_deviations),
+            nearestSquaredNorm: try finite(layout.nearest_squared_norm))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__PartialCompletion> {
         unsafe arena.place(
             Loci__PartialCompletion(
                 base: ProtobufCMessage(), maximum: maximum, sum: sum, rows: rows,
-                is_degraded: isDegraded ? 1 : 0, receipt: receipt.layout(in: arena)),
+                is_degraded: isDegraded ? 1 : 0, receipt: receipt.layout(in: arena), mean: mean,
+                squared_deviations: squaredDeviations,
+                nearest_squared_norm: nearestSquaredNorm),
             loci__partial_completion__init)
     }
 }

@@ -60,7 +60,7 @@ public struct CompletionAnswer: Equatable, Sendable {
 /// UInt32) each]`, the latter as in `ShardQuery`. Answer: `partialCompletion`.
 public struct ShardComplete: Equatable, Sendable {
     public var space: SpaceID
-    /// Above 0: all shards must use the same.
+    /// 0 lets every point weigh the same, which is enough to choose a beta.
     public var beta: Float
 
     public init(space: SpaceID, beta: Float) {
@@ -79,11 +79,21 @@ public struct PartialCompletion: Equatable, Sendable {
     public var rows: UInt64
     public var isDegraded: Bool
     public var receipt: Receipt
+    /// Of the similarities.
+    public var mean: Double
+    /// The sum of the squared deviations of the similarities from their mean.
+    public var squaredDeviations: Double
+    /// `|x|^2` of the point with the largest similarity.
+    public var nearestSquaredNorm: Double
 
     public init(
         maximum: Double, sum: Double, rows: UInt64, isDegraded: Bool = false,
-        receipt: Receipt = Receipt()
+        receipt: Receipt = Receipt(), mean: Double = 0, squaredDeviations: Double = 0,
+        nearestSquaredNorm: Double = 0
     ) {
+        self.mean = mean
+        self.squaredDeviations = squaredDeviations
+        self.nearestSquaredNorm = nearestSquaredNorm
         self.maximum = maximum
         self.sum = sum
         self.rows = rows

@@ -20,7 +20,7 @@ extension Complete {
 
 extension ShardComplete {
     func validate(_ frames: BulkFrames) throws(LociError) {
-        guard beta > 0 else {
+        guard beta >= 0 else {
             throw LociError(.invalidArgument, "A beta of \(beta) is not possible.")
         }
         try frames.vectorAndLocations()

@@ -66,7 +66,8 @@ extension RandomMessages {
         case 62:
             let body = PartialCompletion(
                 maximum: random.unit() * 200 - 100, sum: random.unit() * 100, rows: number(),
-                isDegraded: flag(), receipt: receipt())
+                isDegraded: flag(), receipt: receipt(), mean: random.unit(),
+                squaredDeviations: random.unit() * 1e9, nearestSquaredNorm: random.unit() * 1e6)
             let sum = Bytes(values: (0..<7).map { _ in random.unit() * 200 - 100 })
             return (.partialCompletion(body), [sum])
         case 63: return (.collectionInfo(CollectionInfo(collection: name())), [])

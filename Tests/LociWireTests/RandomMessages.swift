@@ -265,7 +265,8 @@ struct RandomMessages {
             return (.cells(body), Array(parts.prefix(1 + random.below(4))))
         case 19:
             let body = MatchesAnswer(
-                count: UInt32(n), receipt: receipt(), isDegraded: flag(), isExhausted: flag())
+                count: UInt32(n), receipt: receipt(), isDegraded: flag(), isExhausted: flag(),
+                passed: number())
             return (
                 .matches(body),
                 [bytes(n * 8), bytes(n * 8), floats(n)] + payloads(n) + [vectors]

@@ -178,7 +178,8 @@ import Testing
         #expect(sentence(.complete(Complete(collection: "c", steps: 100)), [vector]) == "valid")
         #expect(sentence(.complete(Complete(collection: "c", beta: -1)), [vector]) != "valid")
         #expect(
-            sentence(.shardComplete(ShardComplete(space: 1, beta: 0)), [vector, ids(1)]) != "valid")
+            sentence(.shardComplete(ShardComplete(space: 1, beta: -1)), [vector, ids(1)]) != "valid"
+        )
         let part = Body.partialCompletion(PartialCompletion(maximum: 1, sum: 1, rows: 1))
         #expect(sentence(part, [Bytes(values: [1, 2] as [Double])]) == "valid")
         for sum in [[], [1, .nan], [-.infinity]] as [[Double]] {

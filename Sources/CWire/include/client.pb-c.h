@@ -384,10 +384,14 @@ struct  Loci__MatchesAnswer
   Loci__Receipt *receipt;
   protobuf_c_boolean is_degraded;
   protobuf_c_boolean is_exhausted;
+  /*
+   * Points that were looked at and passed the filter; 0 without one.
+   */
+  uint64_t passed;
 };
 #define LOCI__MATCHES_ANSWER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__matches_answer__descriptor) \
-    , 0, NULL, 0, 0 }
+    , 0, NULL, 0, 0, 0 }
 
 
 /*

@@ -103,6 +103,9 @@ struct  Loci__ShardComplete
 {
   ProtobufCMessage base;
   uint32_t space;
+  /*
+   * 0: every point weighs the same, which is enough to choose a beta.
+   */
   float beta;
 };
 #define LOCI__SHARD_COMPLETE__INIT \
@@ -123,10 +126,19 @@ struct  Loci__PartialCompletion
   uint64_t rows;
   protobuf_c_boolean is_degraded;
   Loci__Receipt *receipt;
+  /*
+   * Of the similarities: their mean, and the sum of the squared deviations from it.
+   */
+  double mean;
+  double squared_deviations;
+  /*
+   * |x|^2 of the point with the largest similarity.
+   */
+  double nearest_squared_norm;
 };
 #define LOCI__PARTIAL_COMPLETION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__partial_completion__descriptor) \
-    , 0, 0, 0, 0, NULL }
+    , 0, 0, 0, 0, NULL, 0, 0, 0 }
 
 
 struct  Loci__CollectionInfo
