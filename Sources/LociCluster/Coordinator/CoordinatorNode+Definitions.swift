@@ -4,8 +4,8 @@ import LociPlacement
 import LociText
 import LociWire
 
-/// Creating and dropping fields and collections: one change at a time, durable before it counts,
-/// installed on every shard in touch before it is acknowledged.
+/// Creating and dropping fields, collections and memories: one change at a time, durable before it
+/// counts, installed on every shard in touch before it is acknowledged.
 extension CoordinatorNode {
     mutating func define(
         _ change: Body, _ client: Operation.Client, _ deadline: Instant,
@@ -56,13 +56,21 @@ extension CoordinatorNode {
             _ = try catalog.createCollection(
                 name: create.name,
                 dimension: create.isText ? LexicalEncoder.dimension : Int(create.dimension),
-                metric: create.isText ? .cosine : create.metric, isText: create.isText)
+                metric: create.isText ? .cosine : create.metric, isText: create.isText,
+                options: create.options)
         case .dropField(let drop):
             let field = try field(named: drop.name)
             _ = catalog.dropField(named: field.name)
         case .dropCollection(let drop):
             let collection = try collection(named: drop.name)
             _ = catalog.dropCollection(named: collection.name)
+        case .createMemory(let create):
+            _ = try catalog.createMemory(
+                name: create.name, bits: Int(create.bits), locations: create.locations,
+                radius: Int(create.radius), seed: create.seed)
+        case .dropMemory(let drop):
+            let memory = try memory(named: drop.name)
+            _ = catalog.dropMemory(named: memory.name)
         default: throw LociError(.internal, "Not a definition.")
         }
         return catalog

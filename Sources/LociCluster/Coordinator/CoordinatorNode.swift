@@ -241,7 +241,8 @@ public struct CoordinatorNode: Sendable {
                 client, .catalog(CatalogAnswer(version: metadata.catalog.version)),
                 bulk: [metadata.catalog.encoded], into: &directives)
         case .status: reply(client, .statusAnswer(status), into: &directives)
-        case .createField, .dropField, .createCollection, .dropCollection:
+        case .createField, .dropField, .createCollection, .dropCollection, .createMemory,
+            .dropMemory:
             try define(body, client, deadline, into: &directives)
         case .readCells(let read):
             try self.read(read, bulk, client, deadline, into: &directives)
@@ -311,6 +312,13 @@ public struct CoordinatorNode: Sendable {
             .notFound, "There is no collection '\(name)'.",
             advice: "`loci collection list` shows those that exist; "
                 + "`loci collection create` makes one.")
+    }
+
+    func memory(named name: String) throws(LociError) -> MemoryDefinition {
+        if let memory = metadata.catalog.memory(named: name) { return memory }
+        throw LociError(
+            .notFound, "There is no memory '\(name)'.",
+            advice: "`loci memory list` shows those that exist; `loci memory create` makes one.")
     }
 
     private var status: StatusAnswer {
