@@ -44,7 +44,7 @@ extension CollectionSlice {
             }
             postings[record.location]!.live += 1
         }
-        indexes = try PayloadIndexes(from: &reader)
+        indexes = try PayloadIndexes(reading: &reader)
         sparse = Set(try reader.readArray())
         guard sparse.allSatisfy({ postings[$0] != nil }) else {
             throw TruncatedBytes(position: reader.position)

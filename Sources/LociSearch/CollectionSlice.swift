@@ -47,7 +47,7 @@ public struct CollectionSlice: Sendable {
         self.partition = partition
         self.tuning = tuning
         coder = PostingCoder(definition)
-        indexes = PayloadIndexes(fields: definition.options.indexedFields)
+        indexes = PayloadIndexes(definition.indexedPaths)
         locations = LocationIndex(dimension: definition.dimension)
         geometry = PostingGeometry(
             definition, partition: partition, codeRowBytes: coder.format.rowBytes)
@@ -119,7 +119,7 @@ public struct CollectionSlice: Sendable {
         if isPrimary { counters.primaries += 1 }
         sortedIDs = nil
         revision += 1
-        indexes.insert(cell, payload: payload)
+        indexes.insert(cell: cell, payload: payload)
         effects.writes.append(geometry.vectorWrite(vector, cell: cell))
         place(cell, vector, generation, effects: &effects)
         writePayload(payload, writes: &effects.writes)
@@ -302,7 +302,7 @@ public struct CollectionSlice: Sendable {
     private mutating func forget(_ cell: CellNumber) {
         let record = points[cell]
         points.remove(cell)
-        indexes.remove(cell)
+        indexes.remove(cell: cell)
         if record.isPrimary { counters.primaries -= 1 }
         postings[record.location]!.live -= 1
         let posting = postings[record.location]!

@@ -9,7 +9,13 @@ public struct PostingCoder: Sendable {
 
     public init(_ definition: CollectionDefinition) {
         rotation = CodeRotation(dimension: definition.dimension, seed: UInt64(definition.space))
-        format = CodeFormat(dimension: definition.dimension, bits: definition.options.codeBits)
+        format = CodeFormat(
+            dimension: definition.dimension, bits: definition.options.codeBits,
+            metric: definition.metric)
+    }
+
+    func query(_ vector: [Float]) -> CodeQuery {
+        CodeQuery(rotated: rotation.rotate(vector), format: format)
     }
 
     /// The point that a row is a code of, and the tag that it had then.
@@ -23,8 +29,8 @@ public struct PostingCoder: Sendable {
     ) -> Bytes {
         var row: [UInt8] = []
         row.reserveCapacity(format.rowBytes)
-        format.encode(
-            vector: rotated, centroid: rotation.rotate(centroid), cell: cell, tag: tag, into: &row)
+        format.append(
+            vector: rotated, centroid: rotation.rotate(centroid), cell: cell, tag: tag, to: &row)
         return Bytes(row)
     }
 
@@ -34,9 +40,9 @@ public struct PostingCoder: Sendable {
         var codes: [UInt8] = []
         codes.reserveCapacity(rows.count * format.rowBytes)
         for row in rows {
-            format.encode(
+            format.append(
                 vector: rotation.rotate(row.vector.values(Float.self)), centroid: rotatedCentroid,
-                cell: row.cell, tag: row.tag, into: &codes)
+                cell: row.cell, tag: row.tag, to: &codes)
         }
         return Bytes(codes)
     }

@@ -48,7 +48,7 @@ struct CodeScanning: Sendable {
     /// Part of a posting on one page.
     struct Run: Sendable {
         let key: LocationKey
-        let approach: PostingScanner.Approach
+        let origin: CodeOrigin
         let run: RowRun
     }
 
@@ -98,5 +98,5 @@ struct Comparing: Sendable {
     var done = 0
     var asked = 0
     var best: TopK<Compared>
-    var completion: RetrievalPartial?
+    var completion: SoftmaxPartial?
 }

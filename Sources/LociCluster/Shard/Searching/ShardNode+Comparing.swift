@@ -7,12 +7,11 @@ import LociTiering
 /// Comparing the full vectors of those points that their codes do not rule out.
 extension ShardNode {
     func comparing(_ search: SearchTask) -> Comparing {
-        let items =
-            search.isExhaustive ? everyPoint(search) : search.scan!.candidates.unresolved.map {
-                Comparing.Item(
-                    partition: $0.partition, cell: $0.cell, id: $0.id, version: $0.version,
-                    estimate: $0.estimate)
-            }
+        let items = search.scan!.candidates.unresolved.map {
+            Comparing.Item(
+                partition: $0.partition, cell: $0.cell, id: $0.id, version: $0.version,
+                estimate: $0.estimate)
+        }
         let isSmallerNearer = search.definition.metric != .dot
         // A point may have a copy in two partitions here, so twice as many are kept.
         let limit = search.k * (workers.count > 1 ? 2 : 1)
@@ -24,27 +23,10 @@ extension ShardNode {
                     : (left.score < right.score) == isSmallerNearer
             })
         if case .completion(let step) = search.purpose {
-            comparing.completion = RetrievalPartial(
-                state: search.vector, beta: step.beta, metric: search.definition.metric)
+            comparing.completion = SoftmaxPartial(
+                dimension: search.definition.dimension, beta: step.beta)
         }
         return comparing
-    }
-
-    /// Every point of the wanted partitions that the filter lets through, as far as indexes say.
-    private func everyPoint(_ search: SearchTask) -> [Comparing.Item] {
-        var items: [Comparing.Item] = []
-        for partition in Set(search.wanted.map(\.partition)).sorted() {
-            guard let slice = workers[partition]?.state.slices[search.space] else { continue }
-            let allowed = search.filter.map { slice.indexes.plan($0) }
-            for (cell, record) in slice.points.records.enumerated() where record.isLive {
-                if let cells = allowed?.cells, !cells.contains(CellNumber(cell)) { continue }
-                items.append(
-                    Comparing.Item(
-                        partition: partition, cell: CellNumber(cell), id: record.id,
-                        version: record.version, estimate: 0))
-            }
-        }
-        return items
     }
 
     /// Compares those whose pages are held. Returns the pages that are needed next.
@@ -123,7 +105,8 @@ extension ShardNode {
                     slice.points[item.cell].isLive
                 else { continue }
                 if comparing.completion != nil {
-                    comparing.completion!.add(row: page, at: offset)
+                    comparing.completion!.add(
+                        page, at: offset, count: 1, state: search.vector, metric: metric)
                 } else {
                     comparing.best.insert(Comparing.Compared(item: item, score: score))
                 }

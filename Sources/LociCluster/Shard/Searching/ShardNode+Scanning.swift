@@ -16,6 +16,9 @@ extension ShardNode {
         if search.scan == nil { search.scan = newScan(search) }
         let started = stopwatch()
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
+        if search.isExhaustive {
+            return task.failure == nil ? verify(&search.scan!, search, task) : []
+        }
         scanAsked(&search.scan!, search, &task)
         while task.failure == nil {
             takeRuns(&search.scan!, search, task)
@@ -43,12 +46,39 @@ extension ShardNode {
         case .query(let query): if query.bound > 0 { bound = query.bound }
         case .completion(let step):
             bound = 2 * bound
-            margin = RetrievalPartial.margin(beta: step.beta, metric: search.definition.metric)
+            margin = negligible(beta: step.beta, search)
         }
-        return CodeScanning(
+        var scan = CodeScanning(
             scanner: PostingScanner(
                 search.definition, coder: coder, vector: search.vector, bound: bound),
             candidates: CandidateSet(k: search.k, margin: margin))
+        if search.isExhaustive { insertEverything(&scan, search) }
+        return scan
+    }
+
+    /// Makes every point of the wanted partitions a candidate, as far as indexes let it through.
+    private func insertEverything(_ scan: inout CodeScanning, _ search: SearchTask) {
+        for partition in Set(search.wanted.map(\.partition)).sorted() {
+            guard let slice = workers[partition]?.state.slices[search.space] else { continue }
+            let allowed = filterPlan(&scan, search, slice)?.cells
+            for (cell, record) in slice.points.records.enumerated() where record.isLive {
+                if let allowed, !allowed.contains(CellNumber(cell)) { continue }
+                scan.candidates.insert(
+                    Candidate(
+                        partition: partition, cell: CellNumber(cell), id: record.id,
+                        version: record.version, estimate: 0, lower: -.infinity),
+                    upper: .infinity, isCertain: false)
+            }
+        }
+    }
+
+    /// What lies so much farther than the nearest point weighs too little to matter, even if all
+    /// points here do.
+    private func negligible(beta: Float, _ search: SearchTask) -> Float {
+        let points = slices(of: search.space).reduce(1) { $0 + $1.points.count }
+        let exponent = 20 + Float(points.bitWidth - points.leadingZeroBitCount) * 0.7
+        // Similarities are inner products or negative squared distances.
+        return (search.definition.metric == .cosine ? 2 : 1) * exponent / beta
     }
 
     /// Looks for postings, and rows of them, that were not scanned yet. False if there are none.
@@ -61,15 +91,16 @@ extension ShardNode {
             let scanned = scan.scanned[key]
             if let scanned, scanned == posting.rows || scan.plans > Self.mostPlans { continue }
             scan.scanned[key] = posting.rows
-            let approach = scan.scanner.approach(to: slice.locations.centroid(of: key)!)
+            let origin = scan.scanner.origin(slice.locations.centroid(of: key)!)
             runs += slice.runs(of: posting, from: scanned ?? 0).map {
-                CodeScanning.Run(key: key, approach: approach, run: $0)
+                CodeScanning.Run(key: key, origin: origin, run: $0)
             }
         }
         if runs.isEmpty { return false }
         // The nearest posting first: it tightens the threshold for the others.
         runs.sort {
-            ($0.approach.rank, $0.key, $0.run.firstRow) > ($1.approach.rank, $1.key, $1.run.firstRow)
+            ($0.origin.distance, $0.key, $0.run.firstRow)
+                > ($1.origin.distance, $1.key, $1.run.firstRow)
         }
         scan.pending = runs
         return true
@@ -95,7 +126,7 @@ extension ShardNode {
             else { continue }
             let filter = filterPlan(&scan, search, slice)
             scan.scanner.scan(
-                asked.run, asked.approach, page: page, points: slice.points,
+                asked.run, asked.origin, page: page, points: slice.points,
                 partition: asked.key.partition, allowed: filter?.cells,
                 isCertain: filter?.isExact ?? true, into: &scan.candidates)
         }
@@ -110,7 +141,7 @@ extension ShardNode {
         if let known = scan.filters[slice.partition], known.revision == slice.revision {
             return known.plan
         }
-        let plan = slice.indexes.plan(filter)
+        let plan = FilterPlan(filter, slice.indexes)
         scan.filters[slice.partition] = PartitionFilter(revision: slice.revision, plan: plan)
         return plan
     }
@@ -176,5 +207,20 @@ extension ShardNode {
             parts.append(page.slice(piece.offset..<(piece.offset + piece.count)))
         }
         return Bytes.joined(parts)
+    }
+}
+
+extension FilterPlan {
+    /// The cells that may match; nil for all.
+    var cells: CellSet? {
+        switch self {
+        case .cells(let cells), .within(let cells, _): cells
+        case .payload: nil
+        }
+    }
+
+    /// Whether no payload has to be looked at.
+    var isExact: Bool {
+        if case .cells = self { true } else { false }
     }
 }

@@ -63,10 +63,9 @@ extension ShardNode {
     ) -> [PageNeed] {
         while task.failure == nil {
             if search.comparing == nil {
-                let needs = search.isExhaustive ? [] : scan(&search, &task)
+                let needs = scan(&search, &task)
                 if !needs.isEmpty || task.failure != nil { return needs }
                 search.comparing = comparing(search)
-                task.release()
             }
             if search.gathering == nil {
                 let needs = compare(&search.comparing!, search, &task)
@@ -196,9 +195,11 @@ extension ShardNode {
             search.asker,
             .partialCompletion(
                 PartialCompletion(
-                    maximum: partial.maximum, sum: partial.sum,
-                    rows: UInt64(comparing.items.count), isDegraded: task.hasSkipped,
-                    receipt: finish(task.receipt, search.asker))),
-            bulk: [Bytes(values: partial.weightedSum)], into: &directives)
+                    maximum: partial.isEmpty ? 0 : Double(partial.largest),
+                    sum: partial.exponentials, rows: UInt64(partial.spread.count),
+                    isDegraded: task.hasSkipped, receipt: finish(task.receipt, search.asker),
+                    mean: partial.spread.mean, squaredDeviations: partial.spread.squaredDeviations,
+                    nearestSquaredNorm: partial.nearestSquaredNorm)),
+            bulk: [Bytes(values: partial.weighted)], into: &directives)
     }
 }
