@@ -28,6 +28,9 @@ public struct BalancedBisection: Sendable {
         split(Array(0..<(rows.count / dimension)), into: parts)
     }
 
+    /// Two parts of equal size, cut along the line between their means.
+    mutating func halves(of members: [Int]) -> [[Int]] { split(members, into: 2) }
+
     private mutating func split(_ members: [Int], into parts: Int) -> [[Int]] {
         if parts <= 1 { return [members] }
         let left = parts / 2

@@ -10,7 +10,7 @@ public struct LocationLearning: Sendable {
     public let sample: [Float]
     public let seed: UInt64
 
-    /// Hard locations planted in each partition; they split as points arrive.
+    /// Hard locations planted for each partition, on average; they split as points arrive.
     public static let locationsPerPartition = 16
     /// Share of the fan-out of random placement above which routing is not worth it.
     static let routableShare = 0.7
@@ -29,30 +29,36 @@ public struct LocationLearning: Sendable {
         public var centroids: [[Float]]
         /// Partitions that hold the 10 nearest neighbours of a sampled point, on average.
         public var meanPartitions: Double
+        /// Sampled points on the fullest partition over the mean.
+        public var imbalance: Double
         /// Neighbours are spread almost as if by chance: no query can be sent to few partitions.
         public var isUnroutable: Bool
     }
 
     public func run() -> Outcome {
-        var bisection = BalancedBisection(rows: sample, dimension: dimension, seed: seed)
-        let leaves = bisection.split(into: partitions * Self.locationsPerPartition)
+        var clustering = HierarchicalClustering(rows: sample, dimension: dimension, seed: seed)
+        let leaves = clustering.split(into: partitions * Self.locationsPerPartition)
+        let means = leaves.flatMap { clustering.mean(of: $0) }
+        let packing = Packing(
+            loads: leaves.map { Double($0.count) }, centroids: means, dimension: dimension,
+            partitions: partitions)
         var centroids = [[Float]](repeating: [], count: partitions)
         var home = [Int](repeating: 0, count: sample.count / dimension)
-        for (index, members) in leaves.enumerated() where !members.isEmpty {
-            let partition = index / Self.locationsPerPartition
-            centroids[partition] += bisection.mean(of: members)
+        for (leaf, members) in leaves.enumerated() {
+            let partition = packing.partitions[leaf]
+            centroids[partition] += means[(leaf * dimension)..<((leaf + 1) * dimension)]
             for member in members { home[member] = partition }
         }
-        let mean = meanPartitions(home: home, bisection)
+        let mean = meanPartitions(home: home, clustering)
         let byChance =
             Double(partitions)
             * (1 - power(1 - 1 / Double(partitions), Self.neighbours))
         return Outcome(
-            centroids: centroids, meanPartitions: mean,
+            centroids: centroids, meanPartitions: mean, imbalance: packing.imbalance,
             isUnroutable: partitions > 1 && mean > Self.routableShare * byChance)
     }
 
-    private func meanPartitions(home: [Int], _ bisection: BalancedBisection) -> Double {
+    private func meanPartitions(home: [Int], _ clustering: HierarchicalClustering) -> Double {
         var random = SeededRandom(seed: seed ^ 0x5EED)
         var total = 0
         let probes = min(Self.probes, home.count)
@@ -60,7 +66,7 @@ public struct LocationLearning: Sendable {
             let probe = random.below(home.count)
             var scores: [Float] = []
             Kernels.score(
-                .squaredL2, query: bisection.row(probe), rows: sample, into: &scores)
+                .squaredL2, query: clustering.row(probe), rows: sample, into: &scores)
             var nearest = TopK<(row: Int, score: Float)>(Self.neighbours) { $0.score < $1.score }
             for (row, score) in scores.enumerated() where row != probe {
                 nearest.insert((row, score))
