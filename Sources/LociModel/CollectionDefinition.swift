@@ -38,6 +38,11 @@ public struct CollectionDefinition: Hashable, Sendable {
         self.options = options
     }
 
+    /// As paths: the options have been checked.
+    public var indexedPaths: [FieldPath] {
+        options.indexedFields.compactMap { try? FieldPath($0) }
+    }
+
     public var vectorSpace: SpaceID { space }
     public var payloadSpace: SpaceID { space + 1 }
     public var codeSpace: SpaceID { space + 2 }
@@ -96,9 +101,10 @@ public struct CollectionOptions: Hashable, Sendable {
                 .invalidArgument, "A collection has at most \(Self.mostIndexedFields) indexes.",
                 advice: "Index the fields that filters name most; others can be filtered too.")
         }
-        for (index, field) in indexedFields.enumerated() {
-            guard !field.isEmpty, field.utf8.count <= Self.longestFieldName,
-                !indexedFields[..<index].contains(field)
+        var paths: Set<FieldPath> = []
+        for field in indexedFields {
+            guard field.utf8.count <= Self.longestFieldName,
+                paths.insert(try FieldPath(field)).inserted
             else {
                 throw LociError(
                     .invalidArgument, "'\(field)' cannot be indexed.",

@@ -47,7 +47,8 @@ public struct CollectionSlice: Sendable {
         self.partition = partition
         self.tuning = tuning
         coder = PostingCoder(definition)
-        indexes = PayloadIndexes(definition.indexedPaths)
+        // The definition has checked the paths.
+        indexes = try! PayloadIndexes(definition.indexedPaths)
         locations = LocationIndex(dimension: definition.dimension)
         geometry = PostingGeometry(
             definition, partition: partition, codeRowBytes: coder.format.rowBytes)

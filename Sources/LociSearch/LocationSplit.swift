@@ -1,5 +1,5 @@
 public import LociBase
-public import LociModel
+import LociModel
 
 /// A posting that became too full, cut in two or more; or with one child, rewritten without its
 /// stale rows. Carries the codes, so that replaying it computes nothing and reads no page.

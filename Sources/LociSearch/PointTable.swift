@@ -1,5 +1,5 @@
 public import LociBase
-public import LociModel
+import LociModel
 
 /// Number of a stored point's row of `vectorSpace`: dense, and used again after the point is gone.
 public typealias CellNumber = UInt32

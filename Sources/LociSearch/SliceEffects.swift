@@ -1,4 +1,4 @@
-public import LociModel
+import LociModel
 public import LociBase
 
 /// What a verb of a slice leads to, beside its new state.

@@ -1,5 +1,5 @@
 public import LociBase
-public import LociModel
+import LociModel
 
 /// A point that a query may have to look at: what its code says of its distance.
 public struct Candidate: Equatable, Sendable {

@@ -1,6 +1,6 @@
 public import LociBase
 import LociKernels
-public import LociModel
+import LociModel
 
 /// The codes of a posting as seen from the old centroid of a split and from its new ones.
 public struct CentroidViews: Sendable {
