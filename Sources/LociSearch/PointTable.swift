@@ -65,6 +65,10 @@ public struct PointTable: Sendable {
 
     public var ids: [PointID] { records.lazy.filter(\.isLive).map(\.id) }
 
+    var memoryBytes: Int {
+        records.count * MemoryLayout<PointRecord>.stride + slots.count * 4 + freeCells.count * 4
+    }
+
     // MARK: Changes
 
     /// Takes a cell for a point that is not there yet. Its tag is new.

@@ -11,6 +11,18 @@ public struct Candidate: Equatable, Sendable {
     public let estimate: Float
     /// The distance is believed to be at least this.
     public let lower: Float
+
+    public init(
+        partition: PartitionIndex, cell: CellNumber, id: PointID, version: UInt64,
+        estimate: Float, lower: Float
+    ) {
+        self.partition = partition
+        self.cell = cell
+        self.id = id
+        self.version = version
+        self.estimate = estimate
+        self.lower = lower
+    }
 }
 
 /// Points whose codes do not rule out that they are among the `k` nearest.

@@ -3,6 +3,7 @@ import LociKernels
 import LociModel
 import LociSearch
 import LociTiering
+import LociWire
 
 /// Comparing the full vectors of those points that their codes do not rule out.
 extension ShardNode {

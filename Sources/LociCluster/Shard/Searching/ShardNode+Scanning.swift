@@ -3,6 +3,7 @@ import LociKernels
 import LociModel
 import LociSearch
 import LociTiering
+import LociWire
 
 /// Scanning the codes of postings.
 extension ShardNode {

@@ -198,7 +198,7 @@ extension ShardNode {
                     maximum: partial.isEmpty ? 0 : Double(partial.largest),
                     sum: partial.exponentials, rows: UInt64(partial.spread.count),
                     isDegraded: task.hasSkipped, receipt: finish(task.receipt, search.asker),
-                    mean: partial.spread.mean, squaredDeviations: partial.spread.squaredDeviations,
+                    mean: partial.spread.mean, squaredDeviations: partial.spread.squares,
                     nearestSquaredNorm: partial.nearestSquaredNorm)),
             bulk: [Bytes(values: partial.weighted)], into: &directives)
     }
