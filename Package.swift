@@ -87,8 +87,8 @@ let package = Package(
         floor(
             "LociSimulation",
             [
-                "LociBase", "LociModel", "LociWire", "LociStorage", "LociTiering", "LociSearch",
-                "LociPlacement", "LociPrefetch", "LociCluster",
+                "LociBase", "LociModel", "LociKernels", "LociWire", "LociStorage", "LociTiering",
+                "LociSearch", "LociPlacement", "LociPrefetch", "LociCluster",
             ]),
         floor(
             "LociClient",
@@ -107,6 +107,7 @@ let package = Package(
         program("loci-shard", ["LociBase", "LociModel", "LociRuntime", arguments]),
 
         tests("LociKernelsTests", ["LociBase", "LociKernels"]),
+        tests("LociSearchTests", ["LociBase", "LociModel", "LociKernels", "LociSearch"]),
         tests("LociTextTests", ["LociBase", "LociModel", "LociText"]),
         tests("LociImportTests", ["LociBase", "LociModel", "LociImport"]),
         tests("LociStorageTests", ["LociBase", "LociModel", "LociStorage", "CLinux"]),
