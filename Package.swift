@@ -87,8 +87,8 @@ let package = Package(
         floor(
             "LociSimulation",
             [
-                "LociBase", "LociModel", "LociWire", "LociStorage", "LociTiering", "LociSearch",
-                "LociPlacement", "LociPrefetch", "LociCluster",
+                "LociBase", "LociModel", "LociKernels", "LociWire", "LociStorage", "LociTiering",
+                "LociSearch", "LociPlacement", "LociPrefetch", "LociCluster",
             ]),
         floor(
             "LociClient",
