@@ -18,7 +18,7 @@ import Testing
     @Test(arguments: InstructionLevel.available, [1, 63, 64, 512, 513, 4096])
     func productsAreExactForAllWidths(level: InstructionLevel, length: Int) {
         var random = SeededRandom(seed: UInt64(length))
-        let rows = length > 1000 ? 1 : 3
+        let rows = length > 1000 ? 1 : 11
         let vectors = (1...8).map { odd(length, bits: $0, &random) }
         let others = (1...8).map {
             BipolarMatrix(vectors[$0 - 1], rows: 1, length: length, bits: $0)
