@@ -98,8 +98,9 @@ let package = Package(
         program(
             "loci",
             [
-                "LociBase", "LociModel", "LociStorage", "LociTiering", "LociPrefetch",
-                "LociTransport", "LociClient", "LociImport", "LociRuntime", "LociSimulation",
+                "LociBase", "LociModel", "LociKernels", "LociStorage", "LociTiering",
+                "LociSearch", "LociPrefetch", "LociTransport", "LociClient", "LociImport",
+                "LociRuntime", "LociSimulation",
                 arguments, histogram,
             ]),
         program("loci-simulate", ["LociSimulation", arguments]),

@@ -31,6 +31,8 @@ static loci_code_factors factors_of(double square, double code_residual, double 
                                     double code_square, double residual_centroid, size_t padded,
                                     int is_dot) {
   loci_code_factors factors = {is_dot ? (float)-residual_centroid : (float)square, 0, 0};
+  // Nothing can be said: no scan may rule the row out.
+  if (!isfinite(square)) return (loci_code_factors){INFINITY, 0, 0};
   if (!(square > 0) || !(code_residual > 0)) return factors;
   const double ratio = square / code_residual;
   const double scale = is_dot ? 1 : 2;
@@ -40,6 +42,43 @@ static loci_code_factors factors_of(double square, double code_residual, double 
   factors.rescale = (float)(-scale * ratio);
   factors.error = (float)(scale * sqrt(square * slack / (double)(padded - 1)));
   return factors;
+}
+
+/// Sixteen codes: the residual in steps, from the lowest code on.
+#define CODES(residual, inverse, half, most)                                                     \
+  __builtin_convertvector(                                                                       \
+      __builtin_elementwise_min(                                                                 \
+          __builtin_elementwise_max((residual) * (inverse) + (half), (float16){0}),              \
+          (float16){0} + (most)),                                                                \
+      int16lanes)
+
+/// Of nine steps around the one for normally distributed coordinates, the inverse of that which
+/// gives code and residual the largest cosine.
+LOCI_INLINE float best_inverse(const float *vector, const float *centroid, size_t padded, int bits,
+                               float typical) {
+  const float half = (float)(1 << (bits - 1)), most = 2 * half - 0.5f;
+  float best = typical, highest = 0;
+  for (int trial = 0; trial < 9; ++trial) {
+    const float inverse = typical * (0.85f + 0.05625f * (float)trial);
+    float16 products = {0}, squares = {0};
+    for (size_t k = 0; k < padded; k += 16) {
+      const float16 residual = LOAD(vector + k) - LOAD(centroid + k);
+      const int16lanes code = CODES(residual, inverse, half, most);
+      const float16 value = __builtin_convertvector(2 * code + 1 - (1 << bits), float16);
+      products += value * residual;
+      squares += value * value;
+    }
+    float lanes[2][16];
+    STORE(lanes[0], products);
+    STORE(lanes[1], squares);
+    const float product = sum_of(lanes[0]) * typical;
+    const float cosine = product * product / sum_of(lanes[1]);
+    if (cosine > highest) {
+      highest = cosine;
+      best = inverse;
+    }
+  }
+  return best;
 }
 
 LOCI_INLINE void encode(const float *vector, const float *centroid, size_t padded, int bits,
@@ -58,8 +97,10 @@ LOCI_INLINE void encode(const float *vector, const float *centroid, size_t padde
   const double residual_centroid = sum_of(lanes[0]);
   const float half = (float)(1 << (bits - 1));
   const float most = 2 * half - 0.5f;
-  const float inverse =
+  float inverse =
       square > 0 && isfinite(square) ? (float)(fineness * sqrt((double)padded / square)) : 0;
+  // With fewer bits there is nothing to gain.
+  if (bits > 2) inverse = best_inverse(vector, centroid, padded, bits, inverse);
   float16 code_residual = {0}, code_centroid = {0}, code_square = {0};
   float16 sign_residual = {0}, sign_centroid = {0};
   for (size_t word = 0; word < padded / 64; ++word) {
@@ -67,10 +108,7 @@ LOCI_INLINE void encode(const float *vector, const float *centroid, size_t padde
     for (size_t k = 0; k < 64; k += 16) {
       const float16 base = LOAD(centroid + 64 * word + k);
       const float16 residual = LOAD(vector + 64 * word + k) - base;
-      float16 scaled = residual * inverse + half;
-      scaled = __builtin_elementwise_max(scaled, (float16){0});
-      scaled = __builtin_elementwise_min(scaled, (float16){0} + most);
-      const int16lanes code = __builtin_convertvector(scaled, int16lanes);
+      const int16lanes code = CODES(residual, inverse, half, most);
       STORE_BYTES(codes + k, __builtin_convertvector(code, byte16));
       const float16 value = __builtin_convertvector(2 * code + 1 - (1 << bits), float16);
       const int16lanes top = code >> (bits - 1);

@@ -24,7 +24,8 @@ typedef struct {
 
 /// Writes the planes of vector - centroid, most significant first, and the factors of the sign
 /// plane (`factors[0]`) and of the whole code (`factors[1]`; equal for one bit). An element's code
-/// is the bipolar integer nearest to it at a step of `|residual| / (fineness * sqrt(padded))`.
+/// is the bipolar integer nearest to it at a step of `|residual| / (fineness * sqrt(padded))`, from
+/// three bits on at the best of nine steps around that.
 /// `is_dot`: the estimate is of minus the inner product, else of the squared distance.
 void loci_code_encode(int level, const float *vector, const float *centroid, size_t padded,
                       int bits, float fineness, int is_dot, uint8_t *planes,
