@@ -1,6 +1,7 @@
-/// What reaches a recall on a collection's own data, as `loci tune` measured it.
+/// How wide an address has to be for a recall: on a collection's own data, as `loci tune` measured
+/// it, or as is usual.
 public struct RecallSetting: Hashable, Sendable {
-    /// Of the true neighbours, the part that queries found.
+    /// The part of the true neighbours that it is for.
     public var recall: Float
     /// Hard locations that a query activates at least.
     public var probes: UInt32

@@ -126,7 +126,7 @@ public struct Query: Equatable, Sendable {
     public var isExact: Bool
     public var withPayload: Bool
     public var withVector: Bool
-    /// Hard locations to look at; 0 lets the coordinator choose.
+    /// Hard locations to look at, with a radius at least so many; 0 lets the coordinator choose.
     public var probes: UInt32
     public var text: String
     /// Postings whose pages lie in slower tiers are skipped; nil asks all tiers.
@@ -175,7 +175,8 @@ public struct Scroll: Equatable, Sendable {
     public var from: PointID
     public var limit: UInt32
     public var withVector: Bool
-    /// Not 0: `limit` random points of the whole collection, the same for the same seed and points.
+    /// Not 0: `limit` random points of the whole collection instead, or somewhat fewer, without
+    /// payloads and in no order; the same for the same seed and points.
     public var sampleSeed: UInt64
 
     public init(

@@ -189,6 +189,9 @@ struct  Loci__Query
   protobuf_c_boolean is_exact;
   protobuf_c_boolean with_payload;
   protobuf_c_boolean with_vector;
+  /*
+   * Hard locations; with a radius at least so many. 0: chosen.
+   */
   uint32_t probes;
   ProtobufCBinaryData text;
   /*
@@ -236,7 +239,8 @@ struct  Loci__Scroll
   uint32_t limit;
   protobuf_c_boolean with_vector;
   /*
-   * Not 0: a random sample of `limit` points, the same for the same seed.
+   * Not 0: a random sample of `limit` points, or somewhat fewer, without payloads; the same for
+   * the same seed.
    */
   uint64_t sample_seed;
 };

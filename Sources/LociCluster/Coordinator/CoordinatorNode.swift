@@ -242,7 +242,7 @@ public struct CoordinatorNode: Sendable {
                 bulk: [metadata.catalog.encoded], into: &directives)
         case .status: reply(client, .statusAnswer(status), into: &directives)
         case .createField, .dropField, .createCollection, .dropCollection, .createMemory,
-            .dropMemory:
+            .dropMemory, .storeTuning:
             try define(body, client, deadline, into: &directives)
         case .readCells(let read):
             try self.read(read, bulk, client, deadline, into: &directives)
@@ -271,6 +271,10 @@ public struct CoordinatorNode: Sendable {
         case .releaseCells(let release):
             try self.release(release, bulk, client, deadline, into: &directives)
         case .ticket(let ticket): ask(ticket, client, deadline, into: &directives)
+        case .complete(let complete):
+            try self.complete(complete, bulk, client, deadline, into: &directives)
+        case .collectionInfo(let info):
+            try report(on: info, client, deadline, into: &directives)
         default:
             throw LociError(
                 .invalidArgument, "A coordinator does not answer such a message.",
