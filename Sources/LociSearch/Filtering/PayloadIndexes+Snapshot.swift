@@ -50,7 +50,7 @@ extension ByteReader {
         case 4: return .integer(try read())
         case 5:
             let value = try readDouble()
-            guard !value.isNaN, Int64(exactly: value) == nil else { throw malformed }
+            guard !value.isNaN, FieldValue.whole(value) == nil else { throw malformed }
             return .double(value)
         case 6:
             guard let text = String(validating: try readBytes().array, as: UTF8.self) else {
