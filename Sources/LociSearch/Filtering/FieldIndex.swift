@@ -202,6 +202,11 @@ struct FieldIndex: Sendable {
         return result
     }
 
+    /// Whether the cell has more than one value.
+    func hasFurther(_ cell: UInt32) -> Bool {
+        !firstFurther.isEmpty && firstFurther[cell] != nil
+    }
+
     private func forEachFurther(of cell: UInt32, _ body: (UInt32) -> Void) {
         guard !firstFurther.isEmpty, var node = firstFurther[cell] else { return }
         while node != Self.none {
