@@ -108,7 +108,7 @@ let package = Package(
         program("loci-shard", ["LociBase", "LociModel", "LociRuntime", arguments]),
 
         tests("LociKernelsTests", ["LociBase", "LociKernels"]),
-        tests("LociSearchTests", ["LociBase", "LociModel", "LociKernels", "LociSearch"]),
+        tests("LociFilteringTests", ["LociBase", "LociModel", "LociSearch"]),
         tests("LociTextTests", ["LociBase", "LociModel", "LociText"]),
         tests("LociImportTests", ["LociBase", "LociModel", "LociImport"]),
         tests("LociStorageTests", ["LociBase", "LociModel", "LociStorage", "CLinux"]),

@@ -1,8 +1,9 @@
 /// Where a value lies in a payload: the names of nested fields, from the outermost object inwards.
 ///
 /// As text the names are separated by dots: `author.name`. A name that has other signs than
-/// letters, digits, `_`, `-`, `$` and `@`, that begins with a digit, `-` or `$` or `@`, or that is a
-/// word of the filter language stands in backquotes, a backquote in it twice: `` `first name` ``.
+/// letters, digits, `_`, `-`, `$` and `@`, that begins with a digit, `-`, `$` or `@`, or that is
+/// a word of the filter language stands in backquotes, a backquote in it twice: `` `first name` ``.
+/// Everything outside of ASCII counts as a letter.
 /// Names are equal when their UTF-8 is.
 public struct FieldPath: Hashable, Sendable, CustomStringConvertible {
     /// UTF-8 of each name; 1 to `FilterLimits.pathNames` of them.

@@ -18,7 +18,7 @@ public enum FieldValue: Sendable {
     /// - Precondition: Not NaN.
     public static func number(_ value: Double) -> FieldValue {
         precondition(!value.isNaN)
-        return Int64(exactly: value).map { .integer($0) } ?? .double(value)
+        return whole(value).map { .integer($0) } ?? .double(value)
     }
 
     /// Values compare with `<` within a class, never across.
@@ -45,12 +45,21 @@ public enum FieldValue: Sendable {
         valueClass.rawValue < other.valueClass.rawValue
     }
 
+    /// The value as an integer of 64 bits, where it is one. (`Int64(exactly:)` and `rounded` would
+    /// need the C library of mathematics.)
+    public static func whole(_ value: Double) -> Int64? {
+        guard value >= -0x1p63, value < 0x1p63 else { return nil }
+        let cut = Int64(value)
+        return Double(cut) == value ? cut : nil
+    }
+
     /// Exact, though not every integer is a double.
     static func isLess(_ left: Int64, _ right: Double) -> Bool {
         if right >= 0x1p63 { return true }
         if right < -0x1p63 { return false }
-        let below = right.rounded(.down)
-        return below == right ? left < Int64(below) : left <= Int64(below)
+        if let right = whole(right) { return left < right }
+        let cut = Int64(right)
+        return right < 0 ? left < cut : left <= cut
     }
 }
 

@@ -16,11 +16,11 @@ public import LociBase
 ///     value      = number | string | "true" | "false" | "null"
 ///
 /// Meaning:
-/// - `PayloadFields` says what the values of a field are. `=`, `in`, `<`, `<=`, `>` and `>=` hold if
-///   they hold for any of them, so a field that is missing fulfils none.
-/// - `!=` and `not in` hold if the field has a value and none equals: a missing field does not fulfil
-///   them (as in SQL). `not` is the plain complement: `not topic = "sport"` holds for a missing
-///   field too (as `must_not` in Qdrant).
+/// - `PayloadFields` says what the values of a field are. `=`, `in`, `<`, `<=`, `>` and `>=` hold
+///   if they hold for any of them, so a field that is missing fulfils none.
+/// - `!=` and `not in` hold if the field has a value and none equals: a missing field does not
+///   fulfil them (as in SQL). `not` is the plain complement: `not topic = "sport"` holds for a
+///   missing field too (as `must_not` in Qdrant).
 /// - `exists` holds if there is a value; null is one, an empty array has none. `= null` asks for an
 ///   explicit null, `not exists` for a missing field.
 /// - Integers of 64 bits and doubles compare exactly by value: `1 = 1.0`. Other integers are

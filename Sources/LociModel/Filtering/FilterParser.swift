@@ -246,7 +246,7 @@ struct FilterParser {
     // MARK: Errors
 
     private static let example =
-        "A filter reads like: topic = \"sport\" and (year >= 2024 or author.name in (\"A\", \"B\"))."
+        "A filter reads like: topic = \"sport\" and (year >= 2024 or author in (\"A\", \"B\"))."
 
     private func expected(_ what: String) -> LociError {
         let end = cursor.position

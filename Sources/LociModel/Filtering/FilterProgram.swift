@@ -3,8 +3,9 @@ import LociBase
 /// A filter made ready to run: what each field is asked, and how the answers combine.
 ///
 /// Invariants:
-/// - Fields and tests are at most 64 each, so that a run keeps its answers in two words.
-struct FilterProgram: Sendable {
+/// - Fields and tests are at most 64 each, so that a run keeps its answers in two words, and what it
+///   has combined in a third.
+final class FilterProgram: Sendable {
     /// One question to the values of a field.
     private struct Test: Sendable {
         enum Question: Sendable {
@@ -16,13 +17,14 @@ struct FilterProgram: Sendable {
         var question: Question
     }
 
-    private indirect enum Node: Sendable {
-        case exists(field: Int)
-        case holds(test: Int)
-        case lacks(field: Int, test: Int)
-        case not(Node)
-        case all([Node])
-        case any([Node])
+    /// Steps in postfix order: each takes the bits that it combines and leaves its own.
+    private enum Step: Sendable {
+        case exists(field: UInt8)
+        case holds(test: UInt8)
+        case lacks(field: UInt8, test: UInt8)
+        case not
+        case all(UInt8)
+        case any(UInt8)
     }
 
     /// Bits of what the payload has shown.
@@ -33,12 +35,13 @@ struct FilterProgram: Sendable {
 
     private let fields: PayloadFields
     private let tests: [[Test]]
-    private let root: Node
+    private let steps: [Step]
 
     init(_ expression: FilterExpression) {
         precondition(expression.leafCount <= FilterLimits.comparisons)
         var compiler = Compiler()
-        root = compiler.node(expression)
+        compiler.append(expression)
+        steps = compiler.steps
         tests = compiler.tests
         fields = PayloadFields(compiler.paths)
     }
@@ -48,7 +51,7 @@ struct FilterProgram: Sendable {
         let isWhole = payload.withSpan { text in
             fields.scan(text) { field, value in ask(field, value, text, &answers) }
         }
-        return holds(root, isWhole ? answers : Answers())
+        return combined(isWhole ? answers : Answers())
     }
 
     private func ask(
@@ -85,7 +88,7 @@ struct FilterProgram: Sendable {
         case .oneOf(let strings, _): return contains(strings, range, text)
         case .compares(let comparison, let bound, let utf8):
             guard case .string = bound else { return false }
-            let order = text.compare(range, with: utf8)
+            let order = text.compare(range, with: utf8.span, utf8.indices)
             return switch comparison {
             case .less: order < 0
             case .lessOrEqual: order <= 0
@@ -101,46 +104,64 @@ struct FilterProgram: Sendable {
         var (low, high) = (0, sorted.count)
         while low < high {
             let middle = (low + high) / 2
-            let order = text.compare(range, with: sorted[middle])
+            let string = sorted[middle]
+            let order = text.compare(range, with: string.span, string.indices)
             if order == 0 { return true }
             if order > 0 { low = middle + 1 } else { high = middle }
         }
         return false
     }
 
-    private func holds(_ node: Node, _ answers: Answers) -> Bool {
-        switch node {
-        case .exists(let field): answers.fields >> UInt64(field) & 1 == 1
-        case .holds(let test): answers.tests >> UInt64(test) & 1 == 1
-        case .lacks(let field, let test):
-            answers.fields >> UInt64(field) & 1 == 1 && answers.tests >> UInt64(test) & 1 == 0
-        case .not(let part): !holds(part, answers)
-        case .all(let parts): parts.allSatisfy { holds($0, answers) }
-        case .any(let parts): parts.contains { holds($0, answers) }
+    private func combined(_ answers: Answers) -> Bool {
+        var stack: UInt64 = 0
+        for step in steps {
+            switch step {
+            case .exists(let field): stack = stack << 1 | answers.fields >> UInt64(field) & 1
+            case .holds(let test): stack = stack << 1 | answers.tests >> UInt64(test) & 1
+            case .lacks(let field, let test):
+                let lacks = ~answers.tests >> UInt64(test)
+                stack = stack << 1 | answers.fields >> UInt64(field) & lacks & 1
+            case .not: stack ^= 1
+            case .all(let count):
+                let parts = UInt64.max >> UInt64(64 - count)
+                stack = (stack >> UInt64(count)) << 1 | (stack & parts == parts ? 1 : 0)
+            case .any(let count):
+                let parts = UInt64.max >> UInt64(64 - count)
+                stack = (stack >> UInt64(count)) << 1 | (stack & parts != 0 ? 1 : 0)
+            }
         }
+        return stack & 1 == 1
     }
 
     private struct Compiler {
         var paths: [FieldPath] = []
         var tests: [[Test]] = []
+        var steps: [Step] = []
         private var testCount = 0
 
-        mutating func node(_ expression: FilterExpression) -> Node {
+        mutating func append(_ expression: FilterExpression) {
             switch expression {
-            case .exists(let path): return .exists(field: field(path))
+            case .exists(let path): steps.append(.exists(field: UInt8(field(path))))
             case .oneOf(let path, let values):
-                return .holds(test: test(field(path), Self.list(values)))
+                steps.append(.holds(test: test(field(path), Self.list(values))))
             case .noneOf(let path, let values):
                 let field = field(path)
-                return .lacks(field: field, test: test(field, Self.list(values)))
+                let test = test(field, Self.list(values))
+                steps.append(.lacks(field: UInt8(field), test: test))
             case .compares(let path, let comparison, let bound):
                 var utf8: [UInt8] = []
                 if case .string(let text) = bound { utf8 = Array(text.utf8) }
-                return .holds(
-                    test: test(field(path), .compares(comparison, bound, utf8: utf8)))
-            case .not(let part): return .not(node(part))
-            case .all(let parts): return .all(parts.map { node($0) })
-            case .any(let parts): return .any(parts.map { node($0) })
+                let question = Test.Question.compares(comparison, bound, utf8: utf8)
+                steps.append(.holds(test: test(field(path), question)))
+            case .not(let part):
+                append(part)
+                steps.append(.not)
+            case .all(let parts):
+                for part in parts { append(part) }
+                steps.append(.all(UInt8(parts.count)))
+            case .any(let parts):
+                for part in parts { append(part) }
+                steps.append(.any(UInt8(parts.count)))
             }
         }
 
@@ -164,10 +185,10 @@ struct FilterProgram: Sendable {
             return paths.count - 1
         }
 
-        private mutating func test(_ field: Int, _ question: Test.Question) -> Int {
+        private mutating func test(_ field: Int, _ question: Test.Question) -> UInt8 {
             tests[field].append(Test(bit: testCount, question: question))
             testCount += 1
-            return testCount - 1
+            return UInt8(testCount - 1)
         }
     }
 }

@@ -7,12 +7,18 @@ public import LociBase
 /// A payload that is not one JSON object, or is nested deeper than `FilterLimits.payloadDepth`, has
 /// no values at all.
 public struct PayloadFields: Sendable {
-    /// A node of the tree of names; 0 is the payload itself.
+    /// A node of the tree of names; 0 is the payload itself. Without references, so that a scan
+    /// counts none.
     private struct Node: Sendable {
-        var name: [UInt8]
-        var field: Int?
-        var children: [Int] = []
+        /// Of `names`.
+        var name: Range<Int>
+        var field = none
+        var firstChild = none
+        var sibling = none
     }
+
+    /// No node, no field.
+    private static let none = -1
 
     /// A value that has not been taken out of the text.
     enum Scanned {
@@ -30,7 +36,9 @@ public struct PayloadFields: Sendable {
     }
 
     public let paths: [FieldPath]
-    private var nodes: [Node] = [Node(name: [], field: nil)]
+    private var nodes = [Node(name: 0..<0)]
+    /// UTF-8 of all names, one after the other.
+    private var names: [UInt8] = []
 
     /// - Precondition: No path occurs twice.
     public init(_ paths: [FieldPath]) {
@@ -38,17 +46,20 @@ public struct PayloadFields: Sendable {
         for (field, path) in paths.enumerated() {
             var node = 0
             for name in path.names {
-                if let child = nodes[node].children.first(where: { nodes[$0].name == name }) {
-                    node = child
-                } else {
-                    nodes.append(Node(name: name, field: nil))
-                    nodes[node].children.append(nodes.count - 1)
-                    node = nodes.count - 1
-                }
+                node = child(of: node, name.span, name.indices) ?? add(name, to: node)
             }
-            precondition(nodes[node].field == nil, "a path occurs twice")
+            precondition(nodes[node].field == Self.none, "a path occurs twice")
             nodes[node].field = field
         }
+    }
+
+    private mutating func add(_ name: [UInt8], to node: Int) -> Int {
+        var child = Node(name: names.count..<(names.count + name.count))
+        child.sibling = nodes[node].firstChild
+        names += name
+        nodes.append(child)
+        nodes[node].firstChild = nodes.count - 1
+        return nodes.count - 1
     }
 
     /// The distinct values of each field, in the order of `paths`; each list sorted.
@@ -82,7 +93,7 @@ public struct PayloadFields: Sendable {
     }
 
     private func object(
-        _ text: Span<UInt8>, _ cursor: inout JSONCursor, node: Int?, depth: Int,
+        _ text: Span<UInt8>, _ cursor: inout JSONCursor, node: Int, depth: Int,
         _ found: (Int, Scanned) -> Void
     ) -> Bool {
         guard depth < FilterLimits.payloadDepth else { return false }
@@ -91,7 +102,7 @@ public struct PayloadFields: Sendable {
         repeat {
             cursor.skipSpace(text)
             guard let key = cursor.quoted(text) else { return false }
-            let next = node.flatMap { child(of: $0, key, text) }
+            let next = node == Self.none ? node : child(of: node, key, text)
             guard cursor.take(UInt8(ascii: ":"), text),
                 value(text, &cursor, node: next, depth: depth + 1, found)
             else { return false }
@@ -100,7 +111,7 @@ public struct PayloadFields: Sendable {
     }
 
     private func array(
-        _ text: Span<UInt8>, _ cursor: inout JSONCursor, node: Int?, depth: Int,
+        _ text: Span<UInt8>, _ cursor: inout JSONCursor, node: Int, depth: Int,
         _ found: (Int, Scanned) -> Void
     ) -> Bool {
         guard depth < FilterLimits.payloadDepth else { return false }
@@ -113,15 +124,16 @@ public struct PayloadFields: Sendable {
     }
 
     private func value(
-        _ text: Span<UInt8>, _ cursor: inout JSONCursor, node: Int?, depth: Int,
+        _ text: Span<UInt8>, _ cursor: inout JSONCursor, node: Int, depth: Int,
         _ found: (Int, Scanned) -> Void
     ) -> Bool {
         cursor.skipSpace(text)
-        let field = node.flatMap { nodes[$0].field }
+        let field = node == Self.none ? node : nodes[node].field
+        let isWanted = field != Self.none
         let scalar: Scanned
         switch cursor.peek(text) {
         case UInt8(ascii: "{"):
-            if let field { found(field, .plain(.object)) }
+            if isWanted { found(field, .plain(.object)) }
             return object(text, &cursor, node: node, depth: depth, found)
         case UInt8(ascii: "["):
             return array(text, &cursor, node: node, depth: depth, found)
@@ -138,33 +150,39 @@ public struct PayloadFields: Sendable {
             guard cursor.take(word: "null", text) else { return false }
             scalar = .plain(.null)
         default:
-            guard let number = cursor.number(text, isWanted: field != nil) else { return false }
+            guard let number = cursor.number(text, isWanted: isWanted) else { return false }
             scalar = .plain(number)
         }
-        if let field { found(field, scalar) }
+        if isWanted { found(field, scalar) }
         return true
     }
 
-    private func child(of node: Int, _ key: JSONCursor.Quoted, _ text: Span<UInt8>) -> Int? {
+    private func child(of node: Int, _ key: JSONCursor.Quoted, _ text: Span<UInt8>) -> Int {
+        if nodes[node].firstChild == Self.none { return Self.none }
         if key.hasEscapes {
             let plain = JSONCursor.plain(key, text)
-            return nodes[node].children.first { nodes[$0].name == plain }
+            return child(of: node, plain.span, plain.indices) ?? Self.none
         }
-        for child in nodes[node].children {
-            if text.compare(key.range, with: nodes[child].name) == 0 { return child }
+        return child(of: node, text, key.range) ?? Self.none
+    }
+
+    private func child(of node: Int, _ text: Span<UInt8>, _ key: Range<Int>) -> Int? {
+        var child = nodes[node].firstChild
+        while child != Self.none {
+            if text.compare(key, with: names.span, nodes[child].name) == 0 { return child }
+            child = nodes[child].sibling
         }
         return nil
     }
 }
 
 extension Span<UInt8> {
-    /// The order of a range of this text and other bytes: negative, 0 or positive.
-    func compare(_ range: Range<Int>, with other: [UInt8]) -> Int {
-        let shared = Swift.min(range.count, other.count)
-        for offset in 0..<shared {
-            let (own, its) = (self[range.lowerBound + offset], other[offset])
-            if own != its { return own < its ? -1 : 1 }
+    /// The order of a range of this text and one of another: negative, 0 or positive.
+    func compare(_ range: Range<Int>, with other: Span<UInt8>, _ its: Range<Int>) -> Int {
+        for offset in 0..<Swift.min(range.count, its.count) {
+            let (a, b) = (self[range.lowerBound + offset], other[its.lowerBound + offset])
+            if a != b { return a < b ? -1 : 1 }
         }
-        return range.count - other.count
+        return range.count - its.count
     }
 }

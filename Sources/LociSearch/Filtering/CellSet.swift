@@ -55,7 +55,9 @@ public struct CellSet: Sendable {
     }
 
     public mutating func subtract(_ other: CellSet) {
-        for index in 0..<Swift.min(words.count, other.words.count) { words[index] &= ~other.words[index] }
+        for index in 0..<Swift.min(words.count, other.words.count) {
+            words[index] &= ~other.words[index]
+        }
     }
 
     /// Keeps the cells for which `condition` holds.

@@ -12,7 +12,8 @@ import LociModel
 /// reserve.
 ///
 /// Invariants:
-/// - Nodes below `furtherBase` are cells, those above are in `further`; `none` is no node and no term.
+/// - Nodes below `furtherBase` are cells, those above are in `further`; `none` is no node and no
+///   term.
 /// - A cell has a term if and only if it is in `present`; `counts` and the lists agree with the
 ///   columns. No cell has a term twice.
 /// - Terms without cells are in `freeTerms` and not in `order`.
@@ -201,6 +202,11 @@ struct FieldIndex: Sendable {
         return result
     }
 
+    /// Whether the cell has more than one value.
+    func hasFurther(_ cell: UInt32) -> Bool {
+        !firstFurther.isEmpty && firstFurther[cell] != nil
+    }
+
     private func forEachFurther(of cell: UInt32, _ body: (UInt32) -> Void) {
         guard !firstFurther.isEmpty, var node = firstFurther[cell] else { return }
         while node != Self.none {
@@ -254,8 +260,8 @@ struct FieldIndex: Sendable {
         }
     }
 
-    /// Pairs of cell and term in these ranges: what the cells are at most, and exactly where no cell
-    /// has two values.
+    /// Pairs of cell and term in these ranges: what the cells are at most, and exactly where no
+    /// cell has two values.
     func count(_ ranges: [(TermOrder.Position, TermOrder.Position)]) -> Int {
         ranges.reduce(0) { $0 + order.cells(from: $1.0, to: $1.1, counts: counts) }
     }

@@ -50,7 +50,7 @@ extension ByteReader {
         case 4: return .integer(try read())
         case 5:
             let value = try readDouble()
-            guard !value.isNaN, Int64(exactly: value) == nil else { throw malformed }
+            guard !value.isNaN, FieldValue.whole(value) == nil else { throw malformed }
             return .double(value)
         case 6:
             guard let text = String(validating: try readBytes().array, as: UTF8.self) else {
@@ -96,10 +96,14 @@ extension FieldIndex {
         for term in sorted { writer.write(values[Int(term)]) }
         var column: [UInt32] = []
         var more: [UInt32] = []
+        column.reserveCapacity(bound)
         for cell in 0..<UInt32(bound) {
+            let term = terms.count > cell ? terms[Int(cell)] : Self.none
+            column.append(term == Self.none ? term : numbers[Int(term)])
+            guard hasFurther(cell) else { continue }
             // The least is the column's, so that the order of arrival leaves no trace.
             let own = terms(of: cell).map { numbers[Int($0)] }.sorted()
-            column.append(own.first ?? Self.none)
+            column[Int(cell)] = own[0]
             for number in own.dropFirst() { more += [cell, number] }
         }
         writer.write(array: column)

@@ -12,7 +12,7 @@ public import LociModel
 /// arrays have up to as much again in reserve.
 ///
 /// Invariants:
-/// - `live` are the cells that were inserted and not removed; each index has values of live cells only.
+/// - `live` are the cells that were inserted and not removed; indexes have values of these only.
 public struct PayloadIndexes: Sendable {
     /// Fields of one collection. More are refused with RESOURCE_EXHAUSTED.
     public static let fieldsAtMost = 16
