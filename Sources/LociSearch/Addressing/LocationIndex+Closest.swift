@@ -13,14 +13,3 @@ extension LocationIndex {
         ).map(\.key.location)
     }
 }
-
-extension LocationIndex {
-    func closure(
-        of vector: [Float], generation: UInt32, most: Int, epsilon: Float
-    ) -> [ActiveLocation] {
-        let generations = generations
-        return address(
-            of: vector, metric: .l2, most: most, epsilon: epsilon,
-            among: { generations[$0] == generation })
-    }
-}
