@@ -3,9 +3,9 @@ import LociKernels
 /// Packs hard locations onto partitions: neighbours together, loads even (SPANN, section 4.3: more
 /// and smaller groups than machines, best-fit packed by load).
 ///
-/// Locations are clustered into groups; groups go, heaviest first, to the partition that holds most of their
-/// neighbours among those with room; then groups change places as long as that brings neighbours
-/// together within the bound; and single locations move until the bound holds.
+/// Locations are clustered into groups; groups go, heaviest first, to the partition that holds most
+/// of their neighbours among those with room; then groups change places as long as that brings
+/// neighbours together within the bound; and single locations move until the bound holds.
 ///
 /// Invariants:
 /// - Every location gets a partition, and every partition gets one when there are enough.
