@@ -49,7 +49,7 @@ let package = Package(
         .target(name: "CLinux", linkerSettings: [.linkedLibrary("uring")]),
         .target(
             name: "CKernels", cxxSettings: [.headerSearchPath(".")],
-            linkerSettings: [.linkedLibrary("hwy")]),
+            linkerSettings: [.linkedLibrary("hwy"), .linkedLibrary("m")]),
         .target(name: "CWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
         .systemLibrary(name: "CZeroMQ"),
         .systemLibrary(name: "CZlib"),
@@ -98,8 +98,9 @@ let package = Package(
         program(
             "loci",
             [
-                "LociBase", "LociModel", "LociStorage", "LociTiering", "LociPrefetch",
-                "LociTransport", "LociClient", "LociImport", "LociRuntime", "LociSimulation",
+                "LociBase", "LociModel", "LociKernels", "LociStorage", "LociTiering",
+                "LociSearch", "LociPrefetch", "LociTransport", "LociClient", "LociImport",
+                "LociRuntime", "LociSimulation",
                 arguments, histogram,
             ]),
         program("loci-simulate", ["LociSimulation", arguments]),
@@ -107,7 +108,7 @@ let package = Package(
         program("loci-shard", ["LociBase", "LociModel", "LociRuntime", arguments]),
 
         tests("LociKernelsTests", ["LociBase", "LociKernels"]),
-        tests("LociSearchTests", ["LociBase", "LociModel", "LociKernels", "LociSearch"]),
+        tests("LociFilteringTests", ["LociBase", "LociModel", "LociSearch"]),
         tests("LociTextTests", ["LociBase", "LociModel", "LociText"]),
         tests("LociImportTests", ["LociBase", "LociModel", "LociImport"]),
         tests("LociStorageTests", ["LociBase", "LociModel", "LociStorage", "CLinux"]),

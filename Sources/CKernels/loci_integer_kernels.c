@@ -181,44 +181,74 @@ LOCI_AVX2 static void bipolar_avx2(const uint8_t *rows, size_t stride, size_t co
   }
 }
 
-/// Eight vectors at once for as long as they last, then single ones, the last one masked.
+/// Bits in which one row differs from the vector, weighted, in eight parts. Eight vectors at once
+/// for as long as they last, then single ones, the last one masked.
+LOCI_AVX512 LOCI_INLINE __m512i row_avx512(const uint8_t *row, int row_bits, const uint64_t *vector,
+                                           int vector_bits, size_t words) {
+  const size_t blocks = words / 64 * 64;
+  __m512i total = _mm512_setzero_si512();
+  for (int i = 0; i < row_bits; ++i) {
+    const uint8_t *plane = row + (size_t)i * words * 8;
+    total = _mm512_slli_epi64(total, 1);
+    size_t k = 0;
+    for (; k < blocks; k += 64) {
+      __m512i held[8];
+      for (int v = 0; v < 8; ++v) held[v] = _mm512_loadu_si512(plane + 8 * k + 64 * v);
+      for (int j = 0; j < vector_bits; ++j) {
+        const uint64_t *other = vector + (size_t)j * words + k;
+        __m512i sum[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+        for (int v = 0; v < 8; ++v) {
+          const __m512i bits = _mm512_xor_si512(held[v], _mm512_loadu_si512(other + 8 * v));
+          sum[v % 2] = _mm512_add_epi64(sum[v % 2], _mm512_popcnt_epi64(bits));
+        }
+        const __m128i weight = _mm_cvtsi32_si128(vector_bits - 1 - j);
+        total = _mm512_add_epi64(total,
+                                 _mm512_sll_epi64(_mm512_add_epi64(sum[0], sum[1]), weight));
+      }
+    }
+    for (; k < words; k += 8) {
+      const __mmask8 part = words - k >= 8 ? 0xFF : (__mmask8)((1u << (words - k)) - 1);
+      const __m512i held = _mm512_maskz_loadu_epi64(part, plane + 8 * k);
+      for (int j = 0; j < vector_bits; ++j) {
+        const __m512i other = _mm512_maskz_loadu_epi64(part, vector + (size_t)j * words + k);
+        const __m512i bits = _mm512_popcnt_epi64(_mm512_xor_si512(held, other));
+        const __m128i weight = _mm_cvtsi32_si128(vector_bits - 1 - j);
+        total = _mm512_add_epi64(total, _mm512_sll_epi64(bits, weight));
+      }
+    }
+  }
+  return total;
+}
+
+/// Lane i of the result is the sum of all lanes of `rows[i]`.
+LOCI_AVX512 LOCI_INLINE __m512i sums_of_eight(const __m512i *rows) {
+  __m512i pairs[4], fours[2];
+  for (int i = 0; i < 4; ++i) {
+    pairs[i] = _mm512_add_epi64(_mm512_unpacklo_epi64(rows[2 * i], rows[2 * i + 1]),
+                                _mm512_unpackhi_epi64(rows[2 * i], rows[2 * i + 1]));
+  }
+  for (int i = 0; i < 2; ++i) {
+    fours[i] = _mm512_add_epi64(_mm512_shuffle_i64x2(pairs[2 * i], pairs[2 * i + 1], 0x88),
+                                _mm512_shuffle_i64x2(pairs[2 * i], pairs[2 * i + 1], 0xDD));
+  }
+  return _mm512_add_epi64(_mm512_shuffle_i64x2(fours[0], fours[1], 0x88),
+                          _mm512_shuffle_i64x2(fours[0], fours[1], 0xDD));
+}
+
 LOCI_AVX512 static void bipolar_avx512(const uint8_t *rows, size_t stride, size_t count,
                                        int row_bits, const uint64_t *vector, int vector_bits,
                                        size_t words, int64_t *differing) {
-  const size_t blocks = words / 64 * 64;
-  for (size_t row = 0; row < count; ++row) {
-    __m512i total = _mm512_setzero_si512();
-    for (int i = 0; i < row_bits; ++i) {
-      const uint8_t *plane = rows + row * stride + (size_t)i * words * 8;
-      total = _mm512_slli_epi64(total, 1);
-      size_t k = 0;
-      for (; k < blocks; k += 64) {
-        __m512i held[8];
-        for (int v = 0; v < 8; ++v) held[v] = _mm512_loadu_si512(plane + 8 * k + 64 * v);
-        for (int j = 0; j < vector_bits; ++j) {
-          const uint64_t *other = vector + (size_t)j * words + k;
-          __m512i sum[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-          for (int v = 0; v < 8; ++v) {
-            const __m512i bits = _mm512_xor_si512(held[v], _mm512_loadu_si512(other + 8 * v));
-            sum[v % 2] = _mm512_add_epi64(sum[v % 2], _mm512_popcnt_epi64(bits));
-          }
-          const __m128i weight = _mm_cvtsi32_si128(vector_bits - 1 - j);
-          total = _mm512_add_epi64(
-              total, _mm512_sll_epi64(_mm512_add_epi64(sum[0], sum[1]), weight));
-        }
-      }
-      for (; k < words; k += 8) {
-        const __mmask8 part = words - k >= 8 ? 0xFF : (__mmask8)((1u << (words - k)) - 1);
-        const __m512i held = _mm512_maskz_loadu_epi64(part, plane + 8 * k);
-        for (int j = 0; j < vector_bits; ++j) {
-          const __m512i other = _mm512_maskz_loadu_epi64(part, vector + (size_t)j * words + k);
-          const __m512i bits = _mm512_popcnt_epi64(_mm512_xor_si512(held, other));
-          const __m128i weight = _mm_cvtsi32_si128(vector_bits - 1 - j);
-          total = _mm512_add_epi64(total, _mm512_sll_epi64(bits, weight));
-        }
-      }
+  size_t row = 0;
+  for (; row + 8 <= count; row += 8) {
+    __m512i totals[8];
+    for (size_t i = 0; i < 8; ++i) {
+      totals[i] = row_avx512(rows + (row + i) * stride, row_bits, vector, vector_bits, words);
     }
-    differing[row] = _mm512_reduce_add_epi64(total);
+    _mm512_storeu_si512(differing + row, sums_of_eight(totals));
+  }
+  for (; row < count; ++row) {
+    differing[row] = _mm512_reduce_add_epi64(
+        row_avx512(rows + row * stride, row_bits, vector, vector_bits, words));
   }
 }
 #endif

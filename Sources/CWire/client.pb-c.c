@@ -1382,7 +1382,7 @@ const ProtobufCMessageDescriptor loci__drop_field__descriptor =
   (ProtobufCMessageInit) loci__drop_field__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__create_collection__field_descriptors[4] =
+static const ProtobufCFieldDescriptor loci__create_collection__field_descriptors[7] =
 {
   {
     "name",
@@ -1432,9 +1432,48 @@ static const ProtobufCFieldDescriptor loci__create_collection__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "code_bits",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__CreateCollection, code_bits),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "copies",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__CreateCollection, copies),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "indexed_fields",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Loci__CreateCollection, n_indexed_fields),
+    offsetof(Loci__CreateCollection, indexed_fields),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__create_collection__field_indices_by_name[] = {
+  4,   /* field[4] = code_bits */
+  5,   /* field[5] = copies */
   1,   /* field[1] = dimension */
+  6,   /* field[6] = indexed_fields */
   3,   /* field[3] = is_text */
   2,   /* field[2] = metric */
   0,   /* field[0] = name */
@@ -1442,7 +1481,7 @@ static const unsigned loci__create_collection__field_indices_by_name[] = {
 static const ProtobufCIntRange loci__create_collection__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor loci__create_collection__descriptor =
 {
@@ -1452,7 +1491,7 @@ const ProtobufCMessageDescriptor loci__create_collection__descriptor =
   "Loci__CreateCollection",
   "loci",
   sizeof(Loci__CreateCollection),
-  4,
+  7,
   loci__create_collection__field_descriptors,
   loci__create_collection__field_indices_by_name,
   1,  loci__create_collection__number_ranges,
@@ -1767,7 +1806,7 @@ const ProtobufCMessageDescriptor loci__upsert__descriptor =
   (ProtobufCMessageInit) loci__upsert__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__query__field_descriptors[8] =
+static const ProtobufCFieldDescriptor loci__query__field_descriptors[11] =
 {
   {
     "collection",
@@ -1865,13 +1904,52 @@ static const ProtobufCFieldDescriptor loci__query__field_descriptors[8] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "filter",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Query, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recall",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FLOAT,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Query, recall),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "radius",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FLOAT,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Query, radius),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__query__field_indices_by_name[] = {
   0,   /* field[0] = collection */
+  8,   /* field[8] = filter */
   2,   /* field[2] = is_exact */
   1,   /* field[1] = k */
   7,   /* field[7] = max_tier */
   5,   /* field[5] = probes */
+  10,   /* field[10] = radius */
+  9,   /* field[9] = recall */
   6,   /* field[6] = text */
   3,   /* field[3] = with_payload */
   4,   /* field[4] = with_vector */
@@ -1879,7 +1957,7 @@ static const unsigned loci__query__field_indices_by_name[] = {
 static const ProtobufCIntRange loci__query__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor loci__query__descriptor =
 {
@@ -1889,7 +1967,7 @@ const ProtobufCMessageDescriptor loci__query__descriptor =
   "Loci__Query",
   "loci",
   sizeof(Loci__Query),
-  8,
+  11,
   loci__query__field_descriptors,
   loci__query__field_indices_by_name,
   1,  loci__query__number_ranges,
@@ -1947,7 +2025,7 @@ const ProtobufCMessageDescriptor loci__retrieve__descriptor =
   (ProtobufCMessageInit) loci__retrieve__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__scroll__field_descriptors[4] =
+static const ProtobufCFieldDescriptor loci__scroll__field_descriptors[5] =
 {
   {
     "collection",
@@ -1997,17 +2075,30 @@ static const ProtobufCFieldDescriptor loci__scroll__field_descriptors[4] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "sample_seed",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Scroll, sample_seed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__scroll__field_indices_by_name[] = {
   0,   /* field[0] = collection */
   1,   /* field[1] = from */
   2,   /* field[2] = limit */
+  4,   /* field[4] = sample_seed */
   3,   /* field[3] = with_vector */
 };
 static const ProtobufCIntRange loci__scroll__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor loci__scroll__descriptor =
 {
@@ -2017,7 +2108,7 @@ const ProtobufCMessageDescriptor loci__scroll__descriptor =
   "Loci__Scroll",
   "loci",
   sizeof(Loci__Scroll),
-  4,
+  5,
   loci__scroll__field_descriptors,
   loci__scroll__field_indices_by_name,
   1,  loci__scroll__number_ranges,
@@ -2626,7 +2717,7 @@ const ProtobufCMessageDescriptor loci__cells_answer__descriptor =
   (ProtobufCMessageInit) loci__cells_answer__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__matches_answer__field_descriptors[4] =
+static const ProtobufCFieldDescriptor loci__matches_answer__field_descriptors[5] =
 {
   {
     "count",
@@ -2676,17 +2767,30 @@ static const ProtobufCFieldDescriptor loci__matches_answer__field_descriptors[4]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "passed",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__MatchesAnswer, passed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__matches_answer__field_indices_by_name[] = {
   0,   /* field[0] = count */
   2,   /* field[2] = is_degraded */
   3,   /* field[3] = is_exhausted */
+  4,   /* field[4] = passed */
   1,   /* field[1] = receipt */
 };
 static const ProtobufCIntRange loci__matches_answer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor loci__matches_answer__descriptor =
 {
@@ -2696,7 +2800,7 @@ const ProtobufCMessageDescriptor loci__matches_answer__descriptor =
   "Loci__MatchesAnswer",
   "loci",
   sizeof(Loci__MatchesAnswer),
-  4,
+  5,
   loci__matches_answer__field_descriptors,
   loci__matches_answer__field_indices_by_name,
   1,  loci__matches_answer__number_ranges,

@@ -504,7 +504,7 @@ const ProtobufCMessageDescriptor loci__envelope__descriptor =
   (ProtobufCMessageInit) loci__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__receipt__field_descriptors[12] =
+static const ProtobufCFieldDescriptor loci__receipt__field_descriptors[13] =
 {
   {
     "shards_asked",
@@ -650,9 +650,22 @@ static const ProtobufCFieldDescriptor loci__receipt__field_descriptors[12] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "codes_scanned",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Receipt, codes_scanned),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__receipt__field_indices_by_name[] = {
   5,   /* field[5] = bytes_read */
+  12,   /* field[12] = codes_scanned */
   9,   /* field[9] = coordinator_microseconds */
   7,   /* field[7] = locations_active */
   3,   /* field[3] = pages_touched */
@@ -668,7 +681,7 @@ static const unsigned loci__receipt__field_indices_by_name[] = {
 static const ProtobufCIntRange loci__receipt__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor loci__receipt__descriptor =
 {
@@ -678,7 +691,7 @@ const ProtobufCMessageDescriptor loci__receipt__descriptor =
   "Loci__Receipt",
   "loci",
   sizeof(Loci__Receipt),
-  12,
+  13,
   loci__receipt__field_descriptors,
   loci__receipt__field_indices_by_name,
   1,  loci__receipt__number_ranges,
@@ -1408,7 +1421,7 @@ const ProtobufCMessageDescriptor loci__gossip_vitals__descriptor =
   (ProtobufCMessageInit) loci__gossip_vitals__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue loci__kind__enum_values_by_number[60] =
+static const ProtobufCEnumValue loci__kind__enum_values_by_number[76] =
 {
   { "NOTHING", "LOCI__KIND__NOTHING", 0 },
   { "CREATE_FIELD", "LOCI__KIND__CREATE_FIELD", 1 },
@@ -1433,6 +1446,13 @@ static const ProtobufCEnumValue loci__kind__enum_values_by_number[60] =
   { "PREFETCH_CELLS", "LOCI__KIND__PREFETCH_CELLS", 20 },
   { "RELEASE_CELLS", "LOCI__KIND__RELEASE_CELLS", 21 },
   { "TICKET", "LOCI__KIND__TICKET", 22 },
+  { "COMPLETE", "LOCI__KIND__COMPLETE", 23 },
+  { "COLLECTION_INFO", "LOCI__KIND__COLLECTION_INFO", 24 },
+  { "STORE_TUNING", "LOCI__KIND__STORE_TUNING", 25 },
+  { "CREATE_MEMORY", "LOCI__KIND__CREATE_MEMORY", 26 },
+  { "DROP_MEMORY", "LOCI__KIND__DROP_MEMORY", 27 },
+  { "WRITE_MEMORY", "LOCI__KIND__WRITE_MEMORY", 28 },
+  { "READ_MEMORY", "LOCI__KIND__READ_MEMORY", 29 },
   { "FAILURE", "LOCI__KIND__FAILURE", 32 },
   { "ACKNOWLEDGED", "LOCI__KIND__ACKNOWLEDGED", 33 },
   { "CATALOG_ANSWER", "LOCI__KIND__CATALOG_ANSWER", 34 },
@@ -1445,6 +1465,9 @@ static const ProtobufCEnumValue loci__kind__enum_values_by_number[60] =
   { "SNAPSHOTS_ANSWER", "LOCI__KIND__SNAPSHOTS_ANSWER", 41 },
   { "PLACEMENT_ANSWER", "LOCI__KIND__PLACEMENT_ANSWER", 42 },
   { "TICKET_ANSWER", "LOCI__KIND__TICKET_ANSWER", 43 },
+  { "COMPLETION_ANSWER", "LOCI__KIND__COMPLETION_ANSWER", 44 },
+  { "COLLECTION_REPORT", "LOCI__KIND__COLLECTION_REPORT", 45 },
+  { "MEMORY_ANSWER", "LOCI__KIND__MEMORY_ANSWER", 46 },
   { "HELLO", "LOCI__KIND__HELLO", 64 },
   { "WELCOME", "LOCI__KIND__WELCOME", 65 },
   { "PING", "LOCI__KIND__PING", 66 },
@@ -1470,72 +1493,94 @@ static const ProtobufCEnumValue loci__kind__enum_values_by_number[60] =
   { "SHARD_RELEASE", "LOCI__KIND__SHARD_RELEASE", 86 },
   { "HINT", "LOCI__KIND__HINT", 87 },
   { "GOSSIP", "LOCI__KIND__GOSSIP", 88 },
+  { "SHARD_COMPLETE", "LOCI__KIND__SHARD_COMPLETE", 89 },
+  { "PARTIAL_COMPLETION", "LOCI__KIND__PARTIAL_COMPLETION", 90 },
+  { "SHARD_COLLECTION_INFO", "LOCI__KIND__SHARD_COLLECTION_INFO", 91 },
+  { "SHARD_MEMORY_WRITE", "LOCI__KIND__SHARD_MEMORY_WRITE", 92 },
+  { "SHARD_MEMORY_READ", "LOCI__KIND__SHARD_MEMORY_READ", 93 },
+  { "SHARD_MEMORY_ANSWER", "LOCI__KIND__SHARD_MEMORY_ANSWER", 94 },
 };
 static const ProtobufCIntRange loci__kind__value_ranges[] = {
-{0, 0},{32, 23},{64, 35},{0, 60}
+{0, 0},{32, 30},{64, 45},{0, 76}
 };
-static const ProtobufCEnumValueIndex loci__kind__enum_values_by_name[60] =
+static const ProtobufCEnumValueIndex loci__kind__enum_values_by_name[76] =
 {
-  { "ACKNOWLEDGED", 24 },
-  { "ASK_NEWS", 48 },
-  { "CATALOG_ANSWER", 25 },
-  { "CELLS_ANSWER", 27 },
-  { "CLAIM", 42 },
-  { "CLAIMED", 43 },
+  { "ACKNOWLEDGED", 31 },
+  { "ASK_NEWS", 58 },
+  { "CATALOG_ANSWER", 32 },
+  { "CELLS_ANSWER", 34 },
+  { "CLAIM", 52 },
+  { "CLAIMED", 53 },
+  { "COLLECTION_INFO", 24 },
+  { "COLLECTION_REPORT", 43 },
+  { "COMPLETE", 23 },
+  { "COMPLETION_ANSWER", 42 },
   { "COUNT", 13 },
   { "CREATE_COLLECTION", 3 },
   { "CREATE_FIELD", 1 },
+  { "CREATE_MEMORY", 26 },
   { "CREATE_SNAPSHOT", 17 },
   { "DELETE_POINTS", 14 },
   { "DESCRIBE", 5 },
   { "DROP_COLLECTION", 4 },
   { "DROP_FIELD", 2 },
-  { "FAILURE", 23 },
-  { "FETCH", 51 },
-  { "GOSSIP", 59 },
-  { "HELLO", 35 },
-  { "HINT", 58 },
-  { "INSTALL", 39 },
+  { "DROP_MEMORY", 27 },
+  { "FAILURE", 30 },
+  { "FETCH", 61 },
+  { "GOSSIP", 69 },
+  { "HELLO", 45 },
+  { "HINT", 68 },
+  { "INSTALL", 49 },
   { "LIST_SNAPSHOTS", 18 },
-  { "MATCHES_ANSWER", 28 },
-  { "NEWS", 49 },
+  { "MATCHES_ANSWER", 35 },
+  { "MEMORY_ANSWER", 44 },
+  { "NEWS", 59 },
   { "NOTHING", 0 },
-  { "PING", 37 },
+  { "PARTIAL_COMPLETION", 71 },
+  { "PING", 47 },
   { "PLACEMENT", 19 },
-  { "PLACEMENT_ANSWER", 33 },
-  { "PLANT", 47 },
-  { "POINTS_ANSWER", 29 },
-  { "PONG", 38 },
+  { "PLACEMENT_ANSWER", 40 },
+  { "PLANT", 57 },
+  { "POINTS_ANSWER", 36 },
+  { "PONG", 48 },
   { "PREFETCH_CELLS", 20 },
-  { "PUT", 45 },
+  { "PUT", 55 },
   { "QUERY", 10 },
   { "READ_CELLS", 7 },
+  { "READ_MEMORY", 29 },
   { "RELEASE_CELLS", 21 },
-  { "REMOVE", 46 },
+  { "REMOVE", 56 },
   { "RESIDENCY", 15 },
-  { "RESIDENCY_ANSWER", 30 },
+  { "RESIDENCY_ANSWER", 37 },
   { "RETRIEVE", 11 },
   { "SCROLL", 12 },
   { "SCRUB", 16 },
-  { "SCRUB_ANSWER", 31 },
-  { "SETTLE", 44 },
-  { "SHARD_COUNT", 53 },
-  { "SHARD_PREFETCH", 56 },
-  { "SHARD_QUERY", 50 },
-  { "SHARD_READ", 40 },
-  { "SHARD_RELEASE", 57 },
-  { "SHARD_RESIDENCY", 54 },
-  { "SHARD_SCROLL", 52 },
-  { "SHARD_SNAPSHOT", 55 },
-  { "SHARD_WRITE", 41 },
-  { "SNAPSHOTS_ANSWER", 32 },
+  { "SCRUB_ANSWER", 38 },
+  { "SETTLE", 54 },
+  { "SHARD_COLLECTION_INFO", 72 },
+  { "SHARD_COMPLETE", 70 },
+  { "SHARD_COUNT", 63 },
+  { "SHARD_MEMORY_ANSWER", 75 },
+  { "SHARD_MEMORY_READ", 74 },
+  { "SHARD_MEMORY_WRITE", 73 },
+  { "SHARD_PREFETCH", 66 },
+  { "SHARD_QUERY", 60 },
+  { "SHARD_READ", 50 },
+  { "SHARD_RELEASE", 67 },
+  { "SHARD_RESIDENCY", 64 },
+  { "SHARD_SCROLL", 62 },
+  { "SHARD_SNAPSHOT", 65 },
+  { "SHARD_WRITE", 51 },
+  { "SNAPSHOTS_ANSWER", 39 },
   { "STATUS", 6 },
-  { "STATUS_ANSWER", 26 },
+  { "STATUS_ANSWER", 33 },
+  { "STORE_TUNING", 25 },
   { "TICKET", 22 },
-  { "TICKET_ANSWER", 34 },
+  { "TICKET_ANSWER", 41 },
   { "UPSERT", 9 },
-  { "WELCOME", 36 },
+  { "WELCOME", 46 },
   { "WRITE_CELLS", 8 },
+  { "WRITE_MEMORY", 28 },
 };
 const ProtobufCEnumDescriptor loci__kind__descriptor =
 {
@@ -1544,9 +1589,9 @@ const ProtobufCEnumDescriptor loci__kind__descriptor =
   "Kind",
   "Loci__Kind",
   "loci",
-  60,
+  76,
   loci__kind__enum_values_by_number,
-  60,
+  76,
   loci__kind__enum_values_by_name,
   3,
   loci__kind__value_ranges,

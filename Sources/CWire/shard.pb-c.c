@@ -1751,7 +1751,7 @@ const ProtobufCMessageDescriptor loci__news__descriptor =
   (ProtobufCMessageInit) loci__news__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__shard_query__field_descriptors[5] =
+static const ProtobufCFieldDescriptor loci__shard_query__field_descriptors[7] =
 {
   {
     "space",
@@ -1813,8 +1813,34 @@ static const ProtobufCFieldDescriptor loci__shard_query__field_descriptors[5] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "filter",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardQuery, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bound",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FLOAT,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardQuery, bound),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__shard_query__field_indices_by_name[] = {
+  6,   /* field[6] = bound */
+  5,   /* field[5] = filter */
   1,   /* field[1] = k */
   4,   /* field[4] = max_tier */
   0,   /* field[0] = space */
@@ -1824,7 +1850,7 @@ static const unsigned loci__shard_query__field_indices_by_name[] = {
 static const ProtobufCIntRange loci__shard_query__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor loci__shard_query__descriptor =
 {
@@ -1834,7 +1860,7 @@ const ProtobufCMessageDescriptor loci__shard_query__descriptor =
   "Loci__ShardQuery",
   "loci",
   sizeof(Loci__ShardQuery),
-  5,
+  7,
   loci__shard_query__field_descriptors,
   loci__shard_query__field_indices_by_name,
   1,  loci__shard_query__number_ranges,

@@ -16,6 +16,12 @@ public enum Limits {
     public static let pointsPerRequest = 4096
     /// Neighbours that one query may ask for.
     public static let neighbours = 1024
+    /// Bytes of a query's filter in canonical form. A longer one gets INVALID_ARGUMENT.
+    public static let filterBytes = 64 << 10
+    /// Steps of a completion, or of reading a memory. More get INVALID_ARGUMENT.
+    public static let steps: UInt32 = 100
+    /// Settings that are stored for a collection. More get INVALID_ARGUMENT.
+    public static let recallSettings = 32
     /// Bytes of one point's payload.
     public static let payloadBytes = 64 << 10
     /// Elements of a vector.
@@ -26,7 +32,7 @@ public enum Limits {
     public static let axes = 8
     /// Virtual bytes of a field: 1 PiB.
     public static let fieldBytes: UInt64 = 1 << 50
-    /// Fields and collections in a cluster. More get RESOURCE_EXHAUSTED.
+    /// Fields, collections and memories in a cluster. More get RESOURCE_EXHAUSTED.
     public static let definitions = 1024
     /// Requests that a coordinator or a shard works on at once. More are refused with
     /// RESOURCE_EXHAUSTED.

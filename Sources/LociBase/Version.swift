@@ -2,7 +2,7 @@
 public enum LociVersion {
     public static let program = "0.1.0"
     /// Peers must agree on it.
-    public static let wire: UInt32 = 3
+    public static let wire: UInt32 = 4
     /// A file with another version is refused with a sentence.
-    public static let format: UInt32 = 2
+    public static let format: UInt32 = 3
 }

@@ -11,7 +11,10 @@ public struct Receipt: Equatable, Sendable {
     public var tiers = TierCosts()
     /// Bytes that page-ins read from files.
     public var bytesRead: UInt64 = 0
+    /// Vectors compared exactly, element by element.
     public var vectorsScored: UInt64 = 0
+    /// Vectors compared by their codes.
+    public var codesScanned: UInt64 = 0
     public var locationsActive: UInt32 = 0
     /// Microseconds from the request's arrival at the coordinator to its answer.
     public var totalMicroseconds: UInt64 = 0
@@ -46,6 +49,7 @@ public struct Receipt: Equatable, Sendable {
         tiers.add(other.tiers)
         bytesRead += other.bytesRead
         vectorsScored += other.vectorsScored
+        codesScanned += other.codesScanned
         shardMicroseconds = max(shardMicroseconds, other.shardMicroseconds)
         scoringMicroseconds = max(scoringMicroseconds, other.scoringMicroseconds)
     }

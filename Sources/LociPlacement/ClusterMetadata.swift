@@ -10,6 +10,8 @@ public struct ClusterMetadata: Equatable, Sendable {
     public var catalog: Catalog
     /// Collections whose data has no clusters: every shard is asked.
     public var unroutable: Set<SpaceID>
+    /// Of collections that were tuned: what reaches which recall, the recalls ascending.
+    public var tuning: [SpaceID: [RecallSetting]]
 
     public init(clusterID: UInt64, map: PartitionMap) {
         self.clusterID = clusterID
@@ -17,6 +19,7 @@ public struct ClusterMetadata: Equatable, Sendable {
         self.map = map
         catalog = Catalog()
         unroutable = []
+        tuning = [:]
     }
 
     public var encoded: Bytes {
@@ -28,6 +31,13 @@ public struct ClusterMetadata: Equatable, Sendable {
         writer.write(UInt32(map.shards))
         writer.write(catalog.encoded)
         writer.write(array: unroutable.sorted())
+        writer.write(UInt32(tuning.count))
+        for space in tuning.keys.sorted() {
+            writer.write(space)
+            writer.write(array: tuning[space]!.map(\.recall.bitPattern))
+            writer.write(array: tuning[space]!.map(\.probes))
+            writer.write(array: tuning[space]!.map(\.radius.bitPattern))
+        }
         return writer.finished
     }
 
@@ -55,6 +65,21 @@ public struct ClusterMetadata: Equatable, Sendable {
             map = PartitionMap(partitions: partitions, shards: shards)
             catalog = try Catalog(encoded: try reader.readBytes())
             unroutable = Set(try reader.readArray(of: SpaceID.self))
+            tuning = [:]
+            for _ in 0..<(try reader.read(UInt32.self)) {
+                let space: SpaceID = try reader.read()
+                let recalls: [UInt32] = try reader.readArray()
+                let probes: [UInt32] = try reader.readArray()
+                let radii: [UInt32] = try reader.readArray()
+                guard probes.count == recalls.count, radii.count == recalls.count else {
+                    throw broken
+                }
+                tuning[space] = recalls.indices.map { index in
+                    RecallSetting(
+                        recall: Float(bitPattern: recalls[index]), probes: probes[index],
+                        radius: Float(bitPattern: radii[index]))
+                }
+            }
         } catch let error as LociError {
             throw error
         } catch {

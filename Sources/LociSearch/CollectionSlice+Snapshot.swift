@@ -6,6 +6,7 @@ extension CollectionSlice {
     public func write(to writer: inout ByteWriter) {
         directory.write(to: &writer)
         journal.write(to: &writer)
+        counters.write(to: &writer)
         writer.write(nextLocation)
         writer.write(nextExtent)
         writer.write(array: freeExtents)
@@ -15,21 +16,12 @@ extension CollectionSlice {
             writer.write(posting.location)
             writer.write(posting.generation)
             writer.write(posting.extent)
+            writer.write(UInt64(posting.rows))
             writer.write(array: locations.centroid(of: key(posting.location))!)
-            writer.write(array: posting.ids)
-            writer.write(array: posting.isLive.map { $0 ? UInt8(1) : 0 })
         }
-        writer.write(UInt64(points.count))
-        for id in points.keys.sorted() {
-            let point = points[id]!
-            writer.write(id)
-            writer.write(point.version)
-            writer.write(point.location)
-            writer.write(point.slot)
-            writer.write(point.isPrimary)
-            writer.write(point.payloadOffset)
-            writer.write(point.payloadBytes)
-        }
+        points.write(to: &writer)
+        indexes.write(to: &writer)
+        writer.write(array: sparse.sorted())
     }
 
     public init(
@@ -39,35 +31,54 @@ extension CollectionSlice {
         self.init(definition, partition: partition, tuning: tuning)
         directory = try Directory(from: &reader)
         journal = try LocationJournal(from: &reader)
+        counters = try SliceCounters(from: &reader)
         nextLocation = try reader.read()
         nextExtent = try reader.read()
         freeExtents = try reader.readArray()
         payloadEnd = try reader.read()
         for _ in 0..<(try reader.read(UInt64.self)) { try readPosting(&reader) }
-        for _ in 0..<(try reader.read(UInt64.self)) {
-            let id: PointID = try reader.read()
-            let point = PointRecord(
-                version: try reader.read(), location: try reader.read(), slot: try reader.read(),
-                isPrimary: try reader.readBool(), payloadOffset: try reader.read(),
-                payloadBytes: try reader.read())
-            points[id] = point
-            if point.isPrimary { primaryCount += 1 }
+        points = try PointTable(from: &reader)
+        for record in points.records where record.isLive {
+            guard postings[record.location] != nil else {
+                throw TruncatedBytes(position: reader.position)
+            }
+            postings[record.location]!.live += 1
         }
+        indexes = try PayloadIndexes(reading: &reader)
+        sparse = Set(try reader.readArray())
+        guard sparse.allSatisfy({ postings[$0] != nil }) else {
+            throw TruncatedBytes(position: reader.position)
+        }
+        for posting in postings.values { review(posting.location) }
     }
 
     private mutating func readPosting(_ reader: inout ByteReader) throws(TruncatedBytes) {
         let location: LocationID = try reader.read()
         let generation: UInt32 = try reader.read()
         let extent: UInt32 = try reader.read()
+        let rows: UInt64 = try reader.read()
         let centroid: [Float] = try reader.readArray()
+        guard centroid.count == definition.dimension, rows <= UInt64(Posting.extentRows) else {
+            throw TruncatedBytes(position: reader.position)
+        }
         var posting = Posting(location: location, generation: generation, extent: extent)
-        posting.ids = try reader.readArray()
-        posting.isLive = try reader.readArray(of: UInt8.self).map { $0 != 0 }
-        posting.liveCount = posting.isLive.count { $0 }
-        guard centroid.count == definition.dimension, posting.ids.count == posting.isLive.count
-        else { throw TruncatedBytes(position: reader.position) }
+        posting.rows = Int(rows)
         postings[location] = posting
-        if posting.liveCount > splitAbove { overfull.insert(location) }
         locations.insert(key(location), generation: generation, centroid: centroid)
+    }
+}
+
+extension SliceCounters {
+    func write(to writer: inout ByteWriter) {
+        for value in [primaries, splits, rewrites, merges, evaluated, moved] { writer.write(value) }
+    }
+
+    init(from reader: inout ByteReader) throws(TruncatedBytes) {
+        primaries = try reader.read()
+        splits = try reader.read()
+        rewrites = try reader.read()
+        merges = try reader.read()
+        evaluated = try reader.read()
+        moved = try reader.read()
     }
 }

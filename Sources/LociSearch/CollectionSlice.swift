@@ -2,38 +2,34 @@ public import LociBase
 import LociKernels
 public import LociModel
 
-/// Where a stored point is, and what it is.
-public struct PointRecord: Equatable, Sendable {
-    public var version: UInt64
-    public var location: LocationID
-    public var slot: Int32
-    /// One of a point's copies is the primary one: it is the one that is counted and scrolled.
-    public var isPrimary: Bool
-    /// Byte of the payload space at which the payload starts, and its length.
-    public var payloadOffset: UInt64
-    public var payloadBytes: UInt32
-}
-
 /// What one partition stores of a collection: directory, points, postings and hard locations. A
 /// state machine: it changes only through the verbs below, which the log's records call in order,
-/// and the same records lead to the same state. Vectors and payloads themselves are in pages; the
-/// verbs name the writes.
+/// and the same records lead to the same state. Vectors, codes and payloads themselves are in
+/// pages; the verbs name the writes.
 ///
 /// Invariants:
-/// - Every point's `(location, slot)` is live in its posting and names it, and the reverse.
+/// - Every point's record names a posting, which counts it; and a current row of that posting, or
+///   of one that the same record wrote, holds its code.
 /// - Every posting has a hard location in `locations`, and the reverse.
 /// - `locationsVersion` grows with each hard location that is born or retired.
 public struct CollectionSlice: Sendable {
     public let definition: CollectionDefinition
     public let partition: PartitionIndex
+    public let coder: PostingCoder
     public internal(set) var directory = Directory()
-    public internal(set) var points: [PointID: PointRecord] = [:]
+    public internal(set) var points = PointTable()
     public internal(set) var postings: [LocationID: Posting] = [:]
     public internal(set) var locations: LocationIndex
+    public internal(set) var indexes: PayloadIndexes
     public internal(set) var journal = LocationJournal()
-    public internal(set) var primaryCount = 0
-    /// Hard locations whose postings have grown above `splitAbove`.
+    public internal(set) var counters = SliceCounters()
+    /// Hard locations whose postings are to be rewritten: they have grown above `splitAbove`, or
+    /// hold mostly stale rows.
     public internal(set) var overfull: Set<LocationID> = []
+    /// Hard locations with so few points that these should move elsewhere.
+    public internal(set) var sparse: Set<LocationID> = []
+    /// Grows with every change of points.
+    public internal(set) var revision: UInt64 = 0
     private var sortedIDs: [PointID]?
     var nextLocation: LocationID = 0
     var nextExtent: UInt32 = 0
@@ -50,23 +46,45 @@ public struct CollectionSlice: Sendable {
         self.definition = definition
         self.partition = partition
         self.tuning = tuning
+        coder = PostingCoder(definition)
+        // The definition has checked the paths.
+        indexes = try! PayloadIndexes(definition.indexedPaths)
         locations = LocationIndex(dimension: definition.dimension)
-        geometry = PostingGeometry(definition, partition: partition)
+        geometry = PostingGeometry(
+            definition, partition: partition, codeRowBytes: coder.format.rowBytes)
     }
 
     public var locationsVersion: UInt64 { journal.version }
+    public var primaryCount: Int { Int(counters.primaries) }
 
-    /// A posting with more points is split. Fewer where rows are long: all rows of a posting travel
-    /// in one log record.
+    /// A posting with more rows is rewritten. Fewer where vectors are long: a split looks at all of
+    /// them at once.
     public var splitAbove: Int {
         min(tuning.splitAbove, max(8, Self.splitBytes / definition.rowBytes))
     }
 
+    /// Standard deviations of a code's error that a bound leaves room for, if nobody says.
+    public var standardBound: Float { tuning.bound }
+
+    /// Hard locations around a split one whose points may belong to its children.
+    public var reassignNeighbours: Int { tuning.reassignNeighbours }
+
+    /// A posting with fewer points gives them away.
+    public var mergeBelow: Int { splitAbove / 8 }
+
     private static let splitBytes = 2 << 20
 
-    public func runs(of posting: Posting) -> [RowRun] { geometry.runs(of: posting) }
+    /// The pages of a posting's rows from one on.
+    public func runs(of posting: Posting, from first: Int = 0) -> [RowRun] {
+        geometry.runs(of: posting, from: first)
+    }
 
-    func key(_ location: LocationID) -> LocationKey {
+    /// Page and byte of a cell's vector.
+    public func vectorPlace(of cell: CellNumber) -> (address: PageAddress, offset: Int) {
+        geometry.vectorPlace(of: cell)
+    }
+
+    public func key(_ location: LocationID) -> LocationKey {
         LocationKey(partition: partition, location: location)
     }
 
@@ -88,33 +106,35 @@ public struct CollectionSlice: Sendable {
     /// the stored one changes nothing.
     public mutating func put(
         _ id: PointID, version: UInt64, generation: UInt32 = 0, isPrimary: Bool, vector: Bytes,
-        payload: Bytes, writes: inout [PageWrite]
+        payload: Bytes, effects: inout SliceEffects
     ) {
         precondition(vector.count == definition.rowBytes)
-        if let stored = points[id] {
-            guard stored.version < version else { return }
-            forget(id, stored)
+        if let cell = points.cell(of: id) {
+            guard points[cell].version < version else { return }
+            forget(cell)
         }
-        let location = home(of: vector.values(Float.self), generation)
-        let slot = postings[location]!.take(id)
-        if postings[location]!.liveCount > splitAbove { overfull.insert(location) }
-        writes.append(geometry.write(vector, extent: postings[location]!.extent, slot: slot))
-        points[id] = PointRecord(
-            version: version, location: location, slot: Int32(slot), isPrimary: isPrimary,
-            payloadOffset: payloadEnd, payloadBytes: UInt32(payload.count))
-        if isPrimary { primaryCount += 1 }
+        let cell = points.insert(
+            PointRecord(
+                id: id, version: version, location: 0, tag: 0, payloadOffset: payloadEnd,
+                payloadBytes: UInt32(payload.count), isLive: true, isPrimary: isPrimary))
+        if isPrimary { counters.primaries += 1 }
         sortedIDs = nil
-        writePayload(payload, writes: &writes)
+        revision += 1
+        indexes.insert(cell: cell, payload: payload)
+        effects.writes.append(geometry.vectorWrite(vector, cell: cell))
+        place(cell, vector, generation, effects: &effects)
+        writePayload(payload, writes: &effects.writes)
     }
 
     /// Removes a point if its version is lower.
     /// - Returns: Whether a primary copy went.
     public mutating func remove(_ id: PointID, below version: UInt64) -> Bool {
-        guard let stored = points[id], stored.version < version else { return false }
-        forget(id, stored)
-        points[id] = nil
+        guard let cell = points.cell(of: id), points[cell].version < version else { return false }
+        let isPrimary = points[cell].isPrimary
+        forget(cell)
         sortedIDs = nil
-        return stored.isPrimary
+        revision += 1
+        return isPrimary
     }
 
     /// Adds empty hard locations of a new generation.
@@ -124,39 +144,83 @@ public struct CollectionSlice: Sendable {
             _ = addLocation(Array(centroids[start..<(start + dimension)]), generation: generation)
         }
         for posting in postings.values.sorted(by: { $0.location < $1.location })
-        where posting.generation < generation && posting.liveCount == 0 {
+        where posting.generation < generation && posting.live == 0 {
             retire(posting.location, successors: [])
         }
     }
 
-    /// Replaces a hard location by its children, with the vectors that the record carries. A point
-    /// that the record does not know stays where it is, and the location with it: on a machine
-    /// whose kernels round differently, a replay may have put it here.
-    public mutating func split(_ split: LocationSplit, writes: inout [PageWrite]) {
+    /// Replaces a posting by its children. A point that the record does not know stays where it
+    /// is, and the location with it: on a machine whose kernels round differently, a replay may
+    /// have put it here.
+    public mutating func split(_ split: LocationSplit, effects: inout SliceEffects) {
         guard let posting = postings[split.location] else { return }
-        var children: [LocationID] = []
+        var heirs: [LocationID] = []
         for child in split.children {
-            let location = addLocation(child.centroid, generation: posting.generation)
-            var rows: [Bytes] = []
-            for (id, vector) in zip(child.ids, child.vectors)
-            where points[id]?.location == split.location {
-                postings[split.location]!.free(Int(points[id]!.slot))
-                points[id]!.location = location
-                points[id]!.slot = Int32(postings[location]!.take(id))
-                rows.append(vector)
+            let kept = child.cells.indices.filter {
+                points.isCurrent(child.cells[$0], tag: child.tags[$0])
             }
-            writes += geometry.writes(rows: rows, extent: postings[location]!.extent)
-            children.append(location)
+            let heir = addLocation(child.centroid, generation: posting.generation)
+            heirs.append(heir)
+            append(child, kept, from: split.location, to: heir, effects: &effects)
         }
-        if postings[split.location]!.liveCount == 0 {
-            retire(split.location, successors: children)
+        if split.children.count > 1 { counters.splits += 1 } else { counters.rewrites += 1 }
+        if postings[split.location]!.live == 0 { retire(split.location, successors: heirs) }
+    }
+
+    private mutating func append(
+        _ child: LocationSplit.Child, _ kept: [Int], from parent: LocationID,
+        to heir: LocationID, effects: inout SliceEffects
+    ) {
+        let rowBytes = coder.format.rowBytes
+        let codes =
+            kept.count == child.cells.count
+            ? child.codes
+            : Bytes.joined(
+                kept.map { child.codes.slice(($0 * rowBytes)..<(($0 + 1) * rowBytes)) })
+        effects.writes += geometry.codeWrites(codes, extent: postings[heir]!.extent, from: 0)
+        postings[heir]!.rows = kept.count
+        for index in kept where points[child.cells[index]].location == parent {
+            points.move(child.cells[index], to: heir)
+            postings[parent]!.live -= 1
+            postings[heir]!.live += 1
+        }
+        review(heir)
+    }
+
+    /// Puts points to the hard locations that are nearest to them now, away from one that is given
+    /// up, if one is.
+    public mutating func move(_ move: PointMove, effects: inout SliceEffects) {
+        counters.evaluated += move.evaluated
+        let retiring = move.retiring.flatMap { postings[$0] == nil ? nil : $0 }
+        let centroid = retiring.flatMap { locations.centroid(of: key($0)) }
+        if let retiring { locations.remove(key(retiring)) }
+        var heirs: Set<LocationID> = []
+        for (index, cell) in move.cells.enumerated() {
+            guard points.isCurrent(cell, tag: move.tags[index]) else { continue }
+            let old = points[cell].location
+            let generation = postings[old]!.generation
+            postings[old]!.live -= 1
+            _ = points.retag(cell)
+            place(cell, move.vectors[index], generation, effects: &effects)
+            counters.moved += 1
+            if old != retiring { review(old, hasLost: true) }
+            if old == retiring { heirs.insert(points[cell].location) }
+        }
+        guard let retiring, let centroid else { return }
+        locations.insert(
+            key(retiring), generation: postings[retiring]!.generation, centroid: centroid)
+        if postings[retiring]!.live == 0 {
+            counters.merges += 1
+            retire(retiring, successors: heirs.sorted())
         }
     }
+
+    // MARK: Reading
 
     /// Ids of all copies here in order, from one on. Sorted once after a change, not for every page
     /// of a scroll.
     public mutating func ids(from first: PointID) -> ArraySlice<PointID> {
-        let sorted = sortedIDs ?? points.keys.sorted()
+        let sorted = sortedIDs ?? points.ids.sorted()
         sortedIDs = sorted
         var low = 0
         var high = sorted.count
@@ -169,39 +233,51 @@ public struct CollectionSlice: Sendable {
 
     /// Ids of primary copies at hard locations of older generations, in order, from one on.
     public func primaries(below generation: UInt32, from first: PointID) -> [PointID] {
-        var found: [PointID] = []
-        for posting in postings.values where posting.generation < generation {
-            for (id, isLive) in zip(posting.ids, posting.isLive)
-            where isLive && id >= first && points[id]!.isPrimary {
-                found.append(id)
-            }
-        }
-        return found.sorted()
-    }
-
-    /// Page and byte of a stored point's vector.
-    public func vectorPlace(of point: PointRecord) -> (address: PageAddress, offset: Int)? {
-        guard let posting = postings[point.location] else { return nil }
-        let slot = Int(point.slot)
-        return (
-            geometry.address(extent: posting.extent, slot: slot),
-            slot % definition.rowsPerPage * definition.rowBytes
-        )
+        let older = Set(postings.values.lazy.filter { $0.generation < generation }.map(\.location))
+        if older.isEmpty { return [] }
+        return points.records.lazy
+            .filter { $0.isLive && $0.isPrimary && $0.id >= first && older.contains($0.location) }
+            .map(\.id).sorted()
     }
 
     // MARK: Parts of the verbs
 
-    /// The posting for a new vector: that of the nearest hard location of the generation by which
-    /// its partition was chosen. The first vector becomes the first hard location, and so does one
-    /// whose posting is full.
-    private mutating func home(of vector: [Float], _ generation: UInt32) -> LocationID {
-        let generations = locations.generations
-        let nearest = locations.address(
-            of: vector, metric: .l2, most: 1, epsilon: 0, among: { generations[$0] == generation })
-        if let location = nearest.first?.key.location, !postings[location]!.isFull {
-            return location
+    /// Writes the codes of a point to the hard locations that its vector activates.
+    private mutating func place(
+        _ cell: CellNumber, _ vector: Bytes, _ generation: UInt32, effects: inout SliceEffects
+    ) {
+        let values = vector.values(Float.self)
+        let rotated = coder.rotation.rotate(values)
+        let tag = points[cell].tag
+        for (rank, location) in homes(of: values, generation).enumerated() {
+            let centroid = locations.centroid(of: key(location))!
+            let code = coder.code(rotated, around: centroid, cell: cell, tag: tag)
+            let row = postings[location]!.rows
+            postings[location]!.rows += 1
+            effects.writes += geometry.codeWrites(
+                code, extent: postings[location]!.extent, from: row)
+            effects.placed.append(
+                PlacedRow(location: location, cell: cell, tag: tag, vector: vector))
+            if rank == 0 {
+                points.move(cell, to: location)
+                postings[location]!.live += 1
+            }
+            review(location)
         }
-        return addLocation(vector, generation: generation)
+    }
+
+    /// The hard locations for a vector, the nearest first: of the generation by which its partition
+    /// was chosen, and not too full. The first vector becomes the first hard location, and so does
+    /// one whose posting is full.
+    private mutating func homes(of vector: [Float], _ generation: UInt32) -> [LocationID] {
+        let near = locations.closure(
+            of: vector, generation: generation, most: definition.options.copies,
+            epsilon: tuning.closureEpsilon
+        ).map(\.key.location)
+        guard let nearest = near.first, !postings[nearest]!.isFull else {
+            return [addLocation(vector, generation: generation)]
+        }
+        return near.filter { !postings[$0]!.isFull }
     }
 
     private mutating func addLocation(_ centroid: [Float], generation: UInt32) -> LocationID {
@@ -219,18 +295,55 @@ public struct CollectionSlice: Sendable {
         guard let posting = postings.removeValue(forKey: location) else { return }
         locations.remove(key(location))
         overfull.remove(location)
+        sparse.remove(location)
         freeExtents.append(posting.extent)
         journal.retired(location, successors: successors)
     }
 
-    private mutating func forget(_ id: PointID, _ stored: PointRecord) {
-        postings[stored.location]!.free(Int(stored.slot))
-        if stored.isPrimary { primaryCount -= 1 }
-        let posting = postings[stored.location]!
-        if posting.liveCount == 0, posting.generation < locations.latestGeneration {
-            retire(stored.location, successors: [])
+    private mutating func forget(_ cell: CellNumber) {
+        let record = points[cell]
+        points.remove(cell)
+        indexes.remove(cell: cell)
+        if record.isPrimary { counters.primaries -= 1 }
+        postings[record.location]!.live -= 1
+        let posting = postings[record.location]!
+        if posting.live == 0, posting.generation < locations.latestGeneration {
+            retire(record.location, successors: [])
+        } else {
+            review(record.location, hasLost: true)
         }
     }
+
+    /// Notes whether a posting is to be rewritten; and, when it has lost points, whether it is to be
+    /// given up.
+    mutating func review(_ location: LocationID, hasLost: Bool = false) {
+        let posting = postings[location]!
+        // With more than one copy of a code, nobody counts the stale ones.
+        let isStale =
+            definition.options.copies == 1 && posting.rows > 2 * posting.live + splitAbove / 2
+        if posting.rows > splitAbove || isStale {
+            overfull.insert(location)
+        } else {
+            overfull.remove(location)
+        }
+        if posting.live >= mergeBelow {
+            sparse.remove(location)
+        } else if hasLost {
+            sparse.insert(location)
+        }
+    }
+
+    /// Hard locations whose postings are to be rewritten or given up, in order. The last one of
+    /// a generation is not given up.
+    public var due: [LocationID] {
+        if overfull.isEmpty, sparse.isEmpty { return [] }
+        let latest = locations.latestGeneration
+        let siblings = postings.values.count { $0.generation == latest }
+        let given = siblings > 1 ? sparse.filter { postings[$0]!.generation == latest } : []
+        return overfull.union(given.prefix(siblings - 1)).sorted()
+    }
+
+    // MARK: Payloads
 
     private mutating func writePayload(_ payload: Bytes, writes: inout [PageWrite]) {
         for piece in payloadPieces(offset: payloadEnd, count: payload.count) {
@@ -260,48 +373,5 @@ public struct CollectionSlice: Sendable {
             start += size
         }
         return pieces
-    }
-}
-
-/// A hard location that became too full, cut in two or more. Carries the vectors, so that replaying
-/// it needs no page as it was.
-public struct LocationSplit: Equatable, Sendable {
-    public struct Child: Equatable, Sendable {
-        public var centroid: [Float]
-        public var ids: [PointID]
-        public var vectors: [Bytes]
-
-        public init(centroid: [Float], ids: [PointID], vectors: [Bytes]) {
-            self.centroid = centroid
-            self.ids = ids
-            self.vectors = vectors
-        }
-    }
-
-    public var location: LocationID
-    public var children: [Child]
-
-    public init(location: LocationID, children: [Child]) {
-        self.location = location
-        self.children = children
-    }
-
-    /// Cuts a posting's live rows into balanced parts.
-    public init(
-        location: LocationID, ids: [PointID], vectors: [Bytes], dimension: Int,
-        splitAbove: Int
-    ) {
-        self.location = location
-        var rows: [Float] = []
-        rows.reserveCapacity(vectors.count * dimension)
-        for vector in vectors { rows += vector.values(Float.self) }
-        var bisection = BalancedBisection(
-            rows: rows, dimension: dimension, seed: UInt64(location))
-        let parts = max(2, (ids.count + splitAbove - 1) / splitAbove)
-        children = bisection.split(into: parts).filter { !$0.isEmpty }.map { members in
-            Child(
-                centroid: bisection.mean(of: members), ids: members.map { ids[$0] },
-                vectors: members.map { vectors[$0] })
-        }
     }
 }

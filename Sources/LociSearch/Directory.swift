@@ -12,8 +12,36 @@ public import LociBase
 public struct Directory: Equatable, Sendable {
     struct Entry: Equatable, Sendable {
         var sequence: UInt64
-        var targets: [UInt16]
+        /// The first two partitions; most points have no more.
+        private var first: UInt16 = 0
+        private var second: UInt16 = 0
+        private var count: UInt8
         var isOpen: Bool
+        private var others: [UInt16]?
+
+        init(sequence: UInt64, targets: [UInt16], isOpen: Bool) {
+            self.sequence = sequence
+            self.isOpen = isOpen
+            count = 0
+            self.targets = targets
+        }
+
+        var targets: [UInt16] {
+            get {
+                switch count {
+                case 0: []
+                case 1: [first]
+                case 2: [first, second]
+                default: others ?? []
+                }
+            }
+            set {
+                count = UInt8(min(newValue.count, 3))
+                first = newValue.first ?? 0
+                second = newValue.count > 1 ? newValue[1] : 0
+                others = newValue.count > 2 ? newValue : nil
+            }
+        }
     }
 
     private var entries: [PointID: Entry] = [:]
@@ -22,6 +50,11 @@ public struct Directory: Equatable, Sendable {
     public init() {}
 
     public var count: Int { entries.count }
+
+    /// Of a dictionary that is two thirds full.
+    var memoryBytes: Int {
+        entries.count * (MemoryLayout<PointID>.stride + MemoryLayout<Entry>.stride) * 3 / 2
+    }
 
     public func targets(of id: PointID) -> [UInt16] { entries[id]?.targets ?? [] }
 

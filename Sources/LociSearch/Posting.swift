@@ -16,101 +16,111 @@ public struct PageWrite: Equatable, Sendable {
     }
 }
 
-/// The points at one hard location. Their vectors lie in the posting's own virtual extent, slot by
-/// slot, so it grows in place without a block table.
+/// The codes at one hard location, row after row in the posting's own virtual extent of the code
+/// space, so it grows in place without a block table. Rows are only appended; a posting is
+/// rewritten as the child or the children of its location (`LocationSplit`).
 ///
 /// Invariants:
-/// - `ids[slot]` is the point whose vector is in the slot, or meaningless where `isLive[slot]` is
-///   false; `liveCount` counts the live ones.
-/// - `stamp` changes whenever a slot does.
+/// - Rows 0 ..< `rows` have been written. Those whose tag is not their point's any more are stale.
+/// - `live` counts the points whose record names this location.
 public struct Posting: Equatable, Sendable {
     public let location: LocationID
     public let generation: UInt32
     public let extent: UInt32
-    public internal(set) var ids: [PointID] = []
-    public internal(set) var isLive: [Bool] = []
-    public internal(set) var liveCount = 0
-    public internal(set) var stamp: UInt64 = 0
+    public internal(set) var rows = 0
+    public internal(set) var live = 0
 
     /// Virtual rows of an extent. Virtual space is free; a posting splits long before it is full.
     static let extentRows = 16384
 
-    var isFull: Bool { liveCount >= Self.extentRows }
-
-    mutating func take(_ id: PointID) -> Int {
-        stamp += 1
-        liveCount += 1
-        if liveCount <= ids.count, let hole = isLive.firstIndex(of: false) {
-            ids[hole] = id
-            isLive[hole] = true
-            return hole
-        }
-        precondition(ids.count < Self.extentRows, "a posting outgrew its extent")
-        ids.append(id)
-        isLive.append(true)
-        return ids.count - 1
-    }
-
-    mutating func free(_ slot: Int) {
-        stamp += 1
-        liveCount -= 1
-        isLive[slot] = false
-    }
+    var isFull: Bool { rows >= Self.extentRows }
 }
 
-/// Where rows of a posting lie: a run of slots within one page.
+/// Where rows of a posting lie: a run of rows within one page.
 public struct RowRun: Equatable, Sendable {
     public let address: PageAddress
-    public let firstSlot: Int
+    public let firstRow: Int
     public let count: Int
+    /// Of the first row in the page.
+    public let offset: Int
 }
 
-/// The arithmetic from slots to pages.
+/// The arithmetic from rows and cells to pages.
 struct PostingGeometry: Sendable {
-    let space: SpaceID
+    let definition: CollectionDefinition
     let partition: PartitionIndex
-    let rowBytes: Int
-    let rowsPerPage: Int
-    let pageBytes: Int
+    let codeRowBytes: Int
+    private let codesPerPage: Int
+    private let codePageBytes: Int
+    private let rowBytes: Int
+    private let rowsPerPage: Int
+    private let vectorPageBytes: Int
 
-    init(_ collection: CollectionDefinition, partition: PartitionIndex) {
-        space = collection.vectorSpace
+    init(_ collection: CollectionDefinition, partition: PartitionIndex, codeRowBytes: Int) {
+        definition = collection
         self.partition = partition
+        self.codeRowBytes = codeRowBytes
+        codePageBytes = collection.codePageBytes
+        codesPerPage = codePageBytes / codeRowBytes
         rowBytes = collection.rowBytes
-        rowsPerPage = collection.rowsPerPage
-        pageBytes = collection.vectorPageBytes
+        vectorPageBytes = collection.vectorPageBytes
+        rowsPerPage = vectorPageBytes / rowBytes
+        precondition(codesPerPage > 0, "a code fits a page")
     }
 
-    private var pagesPerExtent: UInt64 {
-        UInt64((Posting.extentRows + rowsPerPage - 1) / rowsPerPage)
+    private func codePage(extent: UInt32, row: Int) -> PageAddress {
+        let pagesPerExtent = UInt64((Posting.extentRows + codesPerPage - 1) / codesPerPage)
+        return PageAddress(
+            space: definition.codeSpace, partition: partition,
+            page: UInt64(extent) * pagesPerExtent + UInt64(row / codesPerPage))
     }
 
-    func address(extent: UInt32, slot: Int) -> PageAddress {
-        PageAddress(
-            space: space, partition: partition,
-            page: UInt64(extent) * pagesPerExtent + UInt64(slot / rowsPerPage))
-    }
-
-    func runs(of posting: Posting) -> [RowRun] {
-        stride(from: 0, to: posting.ids.count, by: rowsPerPage).map { slot in
-            RowRun(
-                address: address(extent: posting.extent, slot: slot), firstSlot: slot,
-                count: min(rowsPerPage, posting.ids.count - slot))
+    func runs(of posting: Posting, from first: Int) -> [RowRun] {
+        var runs: [RowRun] = []
+        var row = first
+        while row < posting.rows {
+            let within = row % codesPerPage
+            let count = min(codesPerPage - within, posting.rows - row)
+            runs.append(
+                RowRun(
+                    address: codePage(extent: posting.extent, row: row), firstRow: row,
+                    count: count, offset: within * codeRowBytes))
+            row += count
         }
+        return runs
     }
 
-    func write(_ row: Bytes, extent: UInt32, slot: Int) -> PageWrite {
-        PageWrite(
-            address: address(extent: extent, slot: slot), pageBytes: pageBytes,
-            offset: slot % rowsPerPage * rowBytes, bytes: row)
-    }
-
-    /// Rows from slot 0 on, a write for each page.
-    func writes(rows: [Bytes], extent: UInt32) -> [PageWrite] {
-        stride(from: 0, to: rows.count, by: rowsPerPage).map { slot in
-            write(
-                Bytes.joined(Array(rows[slot..<min(slot + rowsPerPage, rows.count)])),
-                extent: extent, slot: slot)
+    /// Whole rows of codes from a row on, a write for each page.
+    func codeWrites(_ codes: Bytes, extent: UInt32, from first: Int) -> [PageWrite] {
+        let end = first + codes.count / codeRowBytes
+        var writes: [PageWrite] = []
+        var row = first
+        while row < end {
+            let within = row % codesPerPage
+            let count = min(codesPerPage - within, end - row)
+            let start = (row - first) * codeRowBytes
+            writes.append(
+                PageWrite(
+                    address: codePage(extent: extent, row: row), pageBytes: codePageBytes,
+                    offset: within * codeRowBytes,
+                    bytes: codes.slice(start..<(start + count * codeRowBytes))))
+            row += count
         }
+        return writes
+    }
+
+    func vectorPlace(of cell: CellNumber) -> (address: PageAddress, offset: Int) {
+        let (page, within) = Int(cell).quotientAndRemainder(dividingBy: rowsPerPage)
+        return (
+            PageAddress(
+                space: definition.vectorSpace, partition: partition, page: UInt64(page)),
+            within * rowBytes
+        )
+    }
+
+    func vectorWrite(_ vector: Bytes, cell: CellNumber) -> PageWrite {
+        let place = vectorPlace(of: cell)
+        return PageWrite(
+            address: place.address, pageBytes: vectorPageBytes, offset: place.offset, bytes: vector)
     }
 }

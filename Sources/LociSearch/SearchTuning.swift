@@ -1,8 +1,13 @@
 /// How postings grow and hard locations are learned. What is logged does not depend on it, so it
 /// may differ from start to start; tests use small numbers to get to the interesting states soon.
 public struct SearchTuning: Equatable, Sendable {
-    /// A posting with more points is split.
+    /// A posting with more rows is split.
     public var splitAbove = 128
+    /// Hard locations around one that was split whose points may belong to its children (SPFresh).
+    public var reassignNeighbours = 64
+    /// A code is written to hard locations within `1 + epsilon` of the nearest one's squared
+    /// distance (SPANN, equation 2), if the collection keeps more than one copy.
+    public var closureEpsilon: Float = 10
     /// Points after which hard locations are learned over the whole collection.
     public var learnAfter: UInt64 = 2048
     /// Points moved to a newer generation at a time.
@@ -18,6 +23,8 @@ public struct SearchTuning: Equatable, Sendable {
     /// A point gets a copy in a second partition whose nearest hard location is within this of the
     /// nearest of all, in squared distance.
     public var copyEpsilon: Float = 0.1
+    /// Standard deviations of a code's error within which a distance is believed to lie.
+    public var bound: Float = 1.9
 
     public init() {}
 }

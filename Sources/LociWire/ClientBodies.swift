@@ -28,12 +28,30 @@ public struct CreateCollection: Equatable, Sendable {
     public var dimension: UInt32
     public var metric: Metric
     public var isText: Bool
+    /// Bits of each dimension in a posting's codes; 0 lets the coordinator choose.
+    public var codeBits: UInt32
+    /// Hard locations of a partition that a code is written to, at most; 0 means 1.
+    public var copies: UInt32
+    public var indexedFields: [String]
 
-    public init(name: String, dimension: UInt32, metric: Metric, isText: Bool = false) {
+    public init(
+        name: String, dimension: UInt32, metric: Metric, isText: Bool = false,
+        codeBits: UInt32 = 0, copies: UInt32 = 0, indexedFields: [String] = []
+    ) {
         self.name = name
         self.dimension = dimension
         self.metric = metric
         self.isText = isText
+        self.codeBits = codeBits
+        self.copies = copies
+        self.indexedFields = indexedFields
+    }
+
+    public var options: CollectionOptions {
+        var options = CollectionOptions(indexedFields: indexedFields)
+        if codeBits != 0 { options.codeBits = Int(codeBits) }
+        if copies != 0 { options.copies = Int(copies) }
+        return options
     }
 }
 
@@ -108,16 +126,27 @@ public struct Query: Equatable, Sendable {
     public var isExact: Bool
     public var withPayload: Bool
     public var withVector: Bool
-    /// Hard locations to look at; 0 lets the coordinator choose.
+    /// Hard locations to look at, with a radius at least so many; 0 lets the coordinator choose.
     public var probes: UInt32
     public var text: String
     /// Postings whose pages lie in slower tiers are skipped; nil asks all tiers.
     public var maxTier: Tier?
+    /// Only points whose payload passes; empty means all. At most `Limits.filterBytes`.
+    public var filter: String
+    /// The part of the true neighbours that is wanted, below 1; 0 means as the collection is tuned.
+    public var recall: Float
+    /// Hard locations within this factor of the nearest one's squared distance are active; 0 lets
+    /// the coordinator choose.
+    public var radius: Float
 
     public init(
         collection: String, k: UInt32, isExact: Bool = false, withPayload: Bool = true,
-        withVector: Bool = false, probes: UInt32 = 0, text: String = "", maxTier: Tier? = nil
+        withVector: Bool = false, probes: UInt32 = 0, text: String = "", maxTier: Tier? = nil,
+        filter: String = "", recall: Float = 0, radius: Float = 0
     ) {
+        self.filter = filter
+        self.recall = recall
+        self.radius = radius
         self.collection = collection
         self.k = k
         self.isExact = isExact
@@ -140,16 +169,21 @@ public struct Retrieve: Equatable, Sendable {
     }
 }
 
-/// Points in the order of their ids, from `from` on.
+/// Points in the order of their ids, from `from` on, or a sample of them.
 public struct Scroll: Equatable, Sendable {
     public var collection: String
     public var from: PointID
     public var limit: UInt32
     public var withVector: Bool
+    /// Not 0: `limit` random points of the whole collection instead, or somewhat fewer, without
+    /// payloads and in no order; the same for the same seed and points.
+    public var sampleSeed: UInt64
 
     public init(
-        collection: String, from: PointID = 0, limit: UInt32 = 100, withVector: Bool = false
+        collection: String, from: PointID = 0, limit: UInt32 = 100, withVector: Bool = false,
+        sampleSeed: UInt64 = 0
     ) {
+        self.sampleSeed = sampleSeed
         self.collection = collection
         self.from = from
         self.limit = limit
@@ -276,12 +310,16 @@ public struct MatchesAnswer: Equatable, Sendable {
     public var receipt: Receipt
     /// Some shard that should have been asked did not answer: there may be nearer points.
     public var isDegraded: Bool
-    /// Fewer than k points exist.
+    /// Fewer than k points exist that pass the filter.
     public var isExhausted: Bool
+    /// Points that were looked at and passed the filter; 0 without one.
+    public var passed: UInt64
 
     public init(
-        count: UInt32, receipt: Receipt, isDegraded: Bool = false, isExhausted: Bool = false
+        count: UInt32, receipt: Receipt, isDegraded: Bool = false, isExhausted: Bool = false,
+        passed: UInt64 = 0
     ) {
+        self.passed = passed
         self.count = count
         self.receipt = receipt
         self.isDegraded = isDegraded

@@ -112,14 +112,16 @@ extension MatchesAnswer {
     init(_ layout: Loci__MatchesAnswer) throws(LociError) {
         unsafe self.init(
             count: layout.count, receipt: try Receipt(layout.receipt),
-            isDegraded: layout.is_degraded != 0, isExhausted: layout.is_exhausted != 0)
+            isDegraded: layout.is_degraded != 0, isExhausted: layout.is_exhausted != 0,
+            passed: layout.passed)
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__MatchesAnswer> {
         unsafe arena.place(
             Loci__MatchesAnswer(
                 base: ProtobufCMessage(), count: count, receipt: receipt.layout(in: arena),
-                is_degraded: isDegraded ? 1 : 0, is_exhausted: isExhausted ? 1 : 0),
+                is_degraded: isDegraded ? 1 : 0, is_exhausted: isExhausted ? 1 : 0,
+                passed: passed),
             loci__matches_answer__init)
     }
 }

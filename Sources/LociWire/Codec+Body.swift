@@ -85,6 +85,38 @@ extension Body {
             unsafe (LOCI__KIND__HINT, root(body.layout(in: arena)))
         case .gossip(let body):
             unsafe (LOCI__KIND__GOSSIP, root(body.layout(in: arena)))
+        case .complete(let body):
+            unsafe (LOCI__KIND__COMPLETE, root(body.layout(in: arena)))
+        case .collectionInfo(let body):
+            unsafe (LOCI__KIND__COLLECTION_INFO, root(body.layout(in: arena)))
+        case .storeTuning(let body):
+            unsafe (LOCI__KIND__STORE_TUNING, root(body.layout(in: arena)))
+        case .createMemory(let body):
+            unsafe (LOCI__KIND__CREATE_MEMORY, root(body.layout(in: arena)))
+        case .dropMemory(let body):
+            unsafe (LOCI__KIND__DROP_MEMORY, root(body.layout(in: arena)))
+        case .writeMemory(let body):
+            unsafe (LOCI__KIND__WRITE_MEMORY, root(body.layout(in: arena)))
+        case .readMemory(let body):
+            unsafe (LOCI__KIND__READ_MEMORY, root(body.layout(in: arena)))
+        case .completionAnswer(let body):
+            unsafe (LOCI__KIND__COMPLETION_ANSWER, root(body.layout(in: arena)))
+        case .collectionReport(let body):
+            unsafe (LOCI__KIND__COLLECTION_REPORT, root(body.layout(in: arena)))
+        case .memoryAnswer(let body):
+            unsafe (LOCI__KIND__MEMORY_ANSWER, root(body.layout(in: arena)))
+        case .shardComplete(let body):
+            unsafe (LOCI__KIND__SHARD_COMPLETE, root(body.layout(in: arena)))
+        case .partialCompletion(let body):
+            unsafe (LOCI__KIND__PARTIAL_COMPLETION, root(body.layout(in: arena)))
+        case .shardCollectionInfo(let body):
+            unsafe (LOCI__KIND__SHARD_COLLECTION_INFO, root(body.layout(in: arena)))
+        case .shardMemoryWrite(let body):
+            unsafe (LOCI__KIND__SHARD_MEMORY_WRITE, root(body.layout(in: arena)))
+        case .shardMemoryRead(let body):
+            unsafe (LOCI__KIND__SHARD_MEMORY_READ, root(body.layout(in: arena)))
+        case .shardMemoryAnswer(let body):
+            unsafe (LOCI__KIND__SHARD_MEMORY_ANSWER, root(body.layout(in: arena)))
         case .listSnapshots: (LOCI__KIND__LIST_SNAPSHOTS, nil)
         case .placement: (LOCI__KIND__PLACEMENT, nil)
         }
@@ -216,6 +248,54 @@ extension Body {
             self = .hint(unsafe try Hint(content.unpack(loci__hint__unpack)))
         case LOCI__KIND__GOSSIP:
             self = .gossip(unsafe try Gossip(content.unpack(loci__gossip__unpack)))
+        case LOCI__KIND__COMPLETE:
+            self = .complete(
+                unsafe try Complete(content.unpack(loci__complete__unpack)))
+        case LOCI__KIND__COLLECTION_INFO:
+            self = .collectionInfo(
+                unsafe try CollectionInfo(content.unpack(loci__collection_info__unpack)))
+        case LOCI__KIND__STORE_TUNING:
+            self = .storeTuning(
+                unsafe try StoreTuning(content.unpack(loci__store_tuning__unpack)))
+        case LOCI__KIND__CREATE_MEMORY:
+            self = .createMemory(
+                unsafe try CreateMemory(content.unpack(loci__create_memory__unpack)))
+        case LOCI__KIND__DROP_MEMORY:
+            self = .dropMemory(
+                unsafe try DropMemory(content.unpack(loci__drop_memory__unpack)))
+        case LOCI__KIND__WRITE_MEMORY:
+            self = .writeMemory(
+                unsafe try WriteMemory(content.unpack(loci__write_memory__unpack)))
+        case LOCI__KIND__READ_MEMORY:
+            self = .readMemory(
+                unsafe try ReadMemory(content.unpack(loci__read_memory__unpack)))
+        case LOCI__KIND__COMPLETION_ANSWER:
+            self = .completionAnswer(
+                unsafe try CompletionAnswer(content.unpack(loci__completion_answer__unpack)))
+        case LOCI__KIND__COLLECTION_REPORT:
+            self = .collectionReport(
+                unsafe try CollectionReport(content.unpack(loci__collection_report__unpack)))
+        case LOCI__KIND__MEMORY_ANSWER:
+            self = .memoryAnswer(
+                unsafe try MemoryAnswer(content.unpack(loci__memory_answer__unpack)))
+        case LOCI__KIND__SHARD_COMPLETE:
+            self = .shardComplete(
+                unsafe try ShardComplete(content.unpack(loci__shard_complete__unpack)))
+        case LOCI__KIND__PARTIAL_COMPLETION:
+            self = .partialCompletion(
+                unsafe try PartialCompletion(content.unpack(loci__partial_completion__unpack)))
+        case LOCI__KIND__SHARD_COLLECTION_INFO:
+            self = .shardCollectionInfo(
+                unsafe try ShardCollectionInfo(content.unpack(loci__shard_collection_info__unpack)))
+        case LOCI__KIND__SHARD_MEMORY_WRITE:
+            self = .shardMemoryWrite(
+                unsafe try ShardMemoryWrite(content.unpack(loci__shard_memory_write__unpack)))
+        case LOCI__KIND__SHARD_MEMORY_READ:
+            self = .shardMemoryRead(
+                unsafe try ShardMemoryRead(content.unpack(loci__shard_memory_read__unpack)))
+        case LOCI__KIND__SHARD_MEMORY_ANSWER:
+            self = .shardMemoryAnswer(
+                unsafe try ShardMemoryAnswer(content.unpack(loci__shard_memory_answer__unpack)))
         default:
             throw LociError(
                 .invalidArgument, "This program does not know messages of kind \(kind.rawValue).",

@@ -40,14 +40,18 @@ extension CreateCollection {
     init(_ layout: Loci__CreateCollection) throws(LociError) {
         unsafe self.init(
             name: try String(decoded: layout.name), dimension: layout.dimension,
-            metric: try Metric(decoded: layout.metric), isText: layout.is_text != 0)
+            metric: try Metric(decoded: layout.metric), isText: layout.is_text != 0,
+            codeBits: layout.code_bits, copies: layout.copies,
+            indexedFields: try texts(layout.indexed_fields, layout.n_indexed_fields))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__CreateCollection> {
         unsafe arena.place(
             Loci__CreateCollection(
                 base: ProtobufCMessage(), name: arena.bytes(name), dimension: dimension,
-                metric: metric.rawValue, is_text: isText ? 1 : 0),
+                metric: metric.rawValue, is_text: isText ? 1 : 0, code_bits: codeBits,
+                copies: copies, n_indexed_fields: indexedFields.count,
+                indexed_fields: arena.array(indexedFields.map { unsafe arena.bytes($0) })),
             loci__create_collection__init)
     }
 }
@@ -125,7 +129,9 @@ extension Query {
             isExact: layout.is_exact != 0,
             withPayload: layout.with_payload != 0, withVector: layout.with_vector != 0,
             probes: layout.probes, text: try String(decoded: layout.text),
-            maxTier: try Tier(decodedIfAny: layout.max_tier))
+            maxTier: try Tier(decodedIfAny: layout.max_tier),
+            filter: try String(decoded: layout.filter), recall: try finite(layout.recall),
+            radius: try finite(layout.radius))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__Query> {
@@ -134,7 +140,8 @@ extension Query {
                 base: ProtobufCMessage(), collection: arena.bytes(collection), k: k,
                 is_exact: isExact ? 1 : 0, with_payload: withPayload ? 1 : 0,
                 with_vector: withVector ? 1 : 0, probes: probes, text: arena.bytes(text),
-                max_tier: maxTier?.code ?? 0),
+                max_tier: maxTier?.code ?? 0, filter: arena.bytes(filter), recall: recall,
+                radius: radius),
             loci__query__init)
     }
 }
@@ -159,14 +166,14 @@ extension Scroll {
         unsafe self.init(
             collection: try String(decoded: layout.collection), from: layout.from,
             limit: layout.limit,
-            withVector: layout.with_vector != 0)
+            withVector: layout.with_vector != 0, sampleSeed: layout.sample_seed)
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__Scroll> {
         unsafe arena.place(
             Loci__Scroll(
                 base: ProtobufCMessage(), collection: arena.bytes(collection), from: from,
-                limit: limit, with_vector: withVector ? 1 : 0),
+                limit: limit, with_vector: withVector ? 1 : 0, sample_seed: sampleSeed),
             loci__scroll__init)
     }
 }

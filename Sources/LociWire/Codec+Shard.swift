@@ -218,14 +218,16 @@ extension ShardQuery {
         unsafe self.init(
             space: layout.space, k: layout.k, withPayload: layout.with_payload != 0,
             withVector: layout.with_vector != 0,
-            maxTier: try Tier(decodedIfAny: layout.max_tier))
+            maxTier: try Tier(decodedIfAny: layout.max_tier),
+            filter: try String(decoded: layout.filter), bound: try finite(layout.bound))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ShardQuery> {
         unsafe arena.place(
             Loci__ShardQuery(
                 base: ProtobufCMessage(), space: space, k: k, with_payload: withPayload ? 1 : 0,
-                with_vector: withVector ? 1 : 0, max_tier: maxTier?.code ?? 0),
+                with_vector: withVector ? 1 : 0, max_tier: maxTier?.code ?? 0,
+                filter: arena.bytes(filter), bound: bound),
             loci__shard_query__init)
     }
 }

@@ -22,6 +22,7 @@ extension Receipt {
         coordinatorMicroseconds = unsafe layout.coordinator_microseconds
         shardMicroseconds = unsafe layout.shard_microseconds
         scoringMicroseconds = unsafe layout.scoring_microseconds
+        codesScanned = unsafe layout.codes_scanned
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__Receipt> {
@@ -35,7 +36,8 @@ extension Receipt {
                 vectors_scored: vectorsScored, locations_active: locationsActive,
                 total_microseconds: totalMicroseconds,
                 coordinator_microseconds: coordinatorMicroseconds,
-                shard_microseconds: shardMicroseconds, scoring_microseconds: scoringMicroseconds),
+                shard_microseconds: shardMicroseconds, scoring_microseconds: scoringMicroseconds,
+                codes_scanned: codesScanned),
             loci__receipt__init)
     }
 }
@@ -136,6 +138,29 @@ extension Metric {
         }
         self = metric
     }
+}
+
+/// A NaN would not equal itself, and no number of a message means one.
+/// - Throws: INVALID_ARGUMENT if it is a NaN or an infinity.
+func finite<Number: BinaryFloatingPoint>(_ number: Number) throws(LociError) -> Number {
+    guard number.isFinite else {
+        throw LociError(.invalidArgument, "A number in the message is a NaN or an infinity.")
+    }
+    return number
+}
+
+/// The texts of a repeated field.
+/// - Throws: INVALID_ARGUMENT if one is not UTF-8.
+func texts(
+    _ pointer: UnsafeMutablePointer<ProtobufCBinaryData>?, _ count: Int
+) throws(LociError) -> [String] {
+    var result: [String] = []
+    result.reserveCapacity(count)
+    for index in 0..<count {
+        guard let data = unsafe pointer?[index] else { continue }
+        result.append(try unsafe String(decoded: data))
+    }
+    return result
 }
 
 /// The messages of a repeated field.

@@ -66,6 +66,13 @@ public enum Body: Equatable, Sendable {
     case prefetchCells(PrefetchCells)
     case releaseCells(ReleaseCells)
     case ticket(Ticket)
+    case complete(Complete)
+    case collectionInfo(CollectionInfo)
+    case storeTuning(StoreTuning)
+    case createMemory(CreateMemory)
+    case dropMemory(DropMemory)
+    case writeMemory(WriteMemory)
+    case readMemory(ReadMemory)
 
     case failure(LociError)
     case acknowledged(Acknowledged)
@@ -79,11 +86,14 @@ public enum Body: Equatable, Sendable {
     case snapshots(SnapshotsAnswer)
     case placementAnswer(PlacementAnswer)
     case ticketAnswer(TicketAnswer)
+    case completionAnswer(CompletionAnswer)
+    case collectionReport(CollectionReport)
+    case memoryAnswer(MemoryAnswer)
 
     // Coordinator to shard, and its answers. Shards also take `scrub` and `ticket` and answer
-    // `failure`, `acknowledged`, `cells`, `matches`, `points`, `residencyAnswer`, `scrubAnswer` and
-    // `ticketAnswer`. Clients may ask them for `shardRead`, `shardPrefetch`, `shardRelease` and
-    // `ticket`.
+    // `failure`, `acknowledged`, `cells`, `matches`, `points`, `residencyAnswer`, `scrubAnswer`,
+    // `ticketAnswer` and `collectionReport`. Clients may ask them for `shardRead`, `shardPrefetch`,
+    // `shardRelease` and `ticket`.
     case hello(Hello)
     case welcome(Welcome)
     case ping
@@ -107,6 +117,12 @@ public enum Body: Equatable, Sendable {
     case shardSnapshot(ShardSnapshot)
     case shardPrefetch(ShardPrefetch)
     case shardRelease(ShardRelease)
+    case shardComplete(ShardComplete)
+    case partialCompletion(PartialCompletion)
+    case shardCollectionInfo(ShardCollectionInfo)
+    case shardMemoryWrite(ShardMemoryWrite)
+    case shardMemoryRead(ShardMemoryRead)
+    case shardMemoryAnswer(ShardMemoryAnswer)
 
     // Between all of them; not answered, or by their own kind.
     case hint(Hint)

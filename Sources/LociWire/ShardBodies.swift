@@ -198,10 +198,17 @@ public struct ShardQuery: Equatable, Sendable {
     public var withVector: Bool
     /// As in `Query`.
     public var maxTier: Tier?
+    public var filter: String
+    /// How far a code's estimate is trusted, in standard deviations of its error; 0 lets the shard
+    /// choose.
+    public var bound: Float
 
     public init(
-        space: SpaceID, k: UInt32, withPayload: Bool, withVector: Bool, maxTier: Tier? = nil
+        space: SpaceID, k: UInt32, withPayload: Bool, withVector: Bool, maxTier: Tier? = nil,
+        filter: String = "", bound: Float = 0
     ) {
+        self.filter = filter
+        self.bound = bound
         self.maxTier = maxTier
         self.space = space
         self.k = k

@@ -93,6 +93,9 @@ extension Query {
     func validate(_ frames: BulkFrames) throws(LociError) {
         try checkName(collection)
         try checkNeighbours(k)
+        try RecallSetting.check(recall: recall)
+        try RecallSetting.check(radius: radius)
+        try checkFilter(filter)
         guard text.isEmpty else {
             guard text.utf8.count <= Limits.payloadBytes else {
                 throw LociError(
@@ -157,12 +160,20 @@ extension PointsAnswer {
 extension ShardQuery {
     func validate(_ frames: BulkFrames) throws(LociError) {
         try checkNeighbours(k)
-        try frames.expect(2)
-        _ = try Vectors.dimension(of: frames[0], count: 1)
-        guard frames[1].count % 8 == 0 else {
-            throw LociError(
-                .invalidArgument, "\(frames[1].count) bytes do not name hard locations.")
+        try checkFilter(filter)
+        guard bound >= 0 else {
+            throw LociError(.invalidArgument, "A bound of \(bound) deviations is not possible.")
         }
+        try frames.vectorAndLocations()
+    }
+}
+
+private func checkFilter(_ filter: String) throws(LociError) {
+    guard filter.utf8.count <= Limits.filterBytes else {
+        throw LociError(
+            .invalidArgument,
+            "A filter of \(filter.utf8.count) bytes is over the limit of \(Limits.filterBytes).",
+            advice: "Ask several times, with a part of the list each.")
     }
 }
 

@@ -26,6 +26,19 @@ extension Message {
         case .prefetchCells(let body): try body.validate(frames)
         case .releaseCells(let body): try body.validate(frames)
 
+        case .complete(let body): try body.validate(frames)
+        case .collectionInfo(let body): try validate(name: body.collection, frames)
+        case .storeTuning(let body): try body.validate(frames)
+        case .createMemory(let body): try validate(name: body.name, frames)
+        case .dropMemory(let body): try validate(name: body.name, frames)
+        case .writeMemory(let body):
+            try checkName(body.name)
+            try frames.addressesAndData(count: body.count)
+        case .readMemory(let body): try body.validate(frames)
+
+        case .completionAnswer: _ = try frames.vector(of: 1)
+        case .collectionReport(let body): try body.validate(frames)
+        case .memoryAnswer(let body): try body.validate(frames)
         case .cells(let body): try body.validate(frames)
         case .matches(let body): try body.validate(frames)
         case .points(let body): try body.validate(frames)
@@ -46,12 +59,17 @@ extension Message {
         case .shardQuery(let body): try body.validate(frames)
         case .shardScroll(let body): try body.validate(frames)
         case .shardSnapshot(let body): try validate(name: body.name, frames)
+        case .shardComplete(let body): try body.validate(frames)
+        case .partialCompletion: try frames.weightedSum()
+        case .shardMemoryWrite(let body): try frames.addressesAndData(count: body.count)
+        case .shardMemoryRead(let body): try frames.addresses(1, count: body.count)
+        case .shardMemoryAnswer(let body): try body.validate(frames)
         case .hint: try frames.hints()
         case .gossip: try frames.expect(1)
 
         case .describe, .status, .failure, .acknowledged, .statusAnswer, .hello, .welcome, .ping,
             .askNews, .shardCount, .scrub, .listSnapshots, .snapshots, .shardResidency,
-            .placement, .ticket, .ticketAnswer:
+            .placement, .ticket, .ticketAnswer, .shardCollectionInfo:
             try frames.expect(0)
         }
     }

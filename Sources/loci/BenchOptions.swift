@@ -54,6 +54,6 @@ struct BenchCommand: AsyncParsableCommand {
         subcommands: [
             BenchRead.self, BenchWrite.self, BenchQuery.self, BenchDecode.self, BenchPrefetch.self,
             BenchPolicies.self, BenchStore.self, BenchPages.self, BenchPeriodic.self,
-            BenchWire.self,
+            BenchWire.self, BenchKernels.self,
         ])
 }

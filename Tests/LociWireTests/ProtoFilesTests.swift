@@ -20,7 +20,7 @@ import Testing
     /// The types of the fields of each message.
     private func messages() throws -> [String: [String]] {
         var fields: [String: [String]] = [:]
-        for file in ["loci", "client", "shard", "prefetch"] {
+        for file in ["loci", "client", "shard", "prefetch", "content"] {
             let url = root.appendingPathComponent("proto/\(file).proto")
             var message: String?
             for line in try String(contentsOf: url, encoding: .utf8).split(separator: "\n") {
@@ -49,6 +49,7 @@ import Testing
         values += [random.receipt(), random.vitals(), status.shards[0], status.collections[0]]
         values += [random.tierCost(), random.tierVitals(.ssd), random.snapshotEntry()] as [Any]
         values += [random.tally(), random.gossipVitals(), random.shardPlace()] as [Any]
+        values += [random.tierBytes(.ssd), random.setting(recall: 0.9)] as [Any]
         #expect(values.count == fields.count - 1)
         for value in values {
             let name = String(describing: type(of: value))

@@ -8,7 +8,7 @@ struct RandomMessages {
 
     init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
-    static let kinds = 59
+    static let kinds = 75
 
     /// Small numbers, large ones, and the ends of the range, all of them often.
     mutating func number<Value: FixedWidthInteger & UnsignedInteger>() -> Value {
@@ -64,6 +64,7 @@ struct RandomMessages {
         receipt.coordinatorMicroseconds = number()
         receipt.shardMicroseconds = number()
         receipt.scoringMicroseconds = number()
+        receipt.codesScanned = number()
         return receipt
     }
 
@@ -161,7 +162,9 @@ struct RandomMessages {
                 ? answer(kind)
                 : kind < 40
                     ? betweenServers(kind)
-                    : kind < 49 ? aboutStorage(kind) : aboutPrefetch(kind)
+                    : kind < 49
+                        ? aboutStorage(kind)
+                        : kind < 59 ? aboutPrefetch(kind) : aboutContent(kind)
         return Message(header, body, bulk: bulk)
     }
 
@@ -183,7 +186,8 @@ struct RandomMessages {
                 .createCollection(
                     CreateCollection(
                         name: name(), dimension: number(), metric: Metric.allCases[random.below(3)],
-                        isText: flag())), []
+                        isText: flag(), codeBits: number(), copies: number(),
+                        indexedFields: (0..<random.below(4)).map { _ in text() })), []
             )
         case 3: return (.dropCollection(DropCollection(name: name())), [])
         case 4: return (.describe, [])
@@ -221,7 +225,8 @@ struct RandomMessages {
                     Query(
                         collection: name(), k: UInt32(n), isExact: flag(), withPayload: flag(),
                         withVector: flag(), probes: number(), text: text,
-                        maxTier: tier())),
+                        maxTier: tier(), filter: self.text(), recall: recall(),
+                        radius: radius())),
                 text.isEmpty ? [floats(12)] : []
             )
         case 10:
@@ -230,7 +235,8 @@ struct RandomMessages {
             return (
                 .scroll(
                     Scroll(
-                        collection: name(), from: number(), limit: UInt32(n), withVector: flag())),
+                        collection: name(), from: number(), limit: UInt32(n), withVector: flag(),
+                        sampleSeed: number())),
                 []
             )
         case 12: return (.count(Count(collection: name())), [])
@@ -259,7 +265,8 @@ struct RandomMessages {
             return (.cells(body), Array(parts.prefix(1 + random.below(4))))
         case 19:
             let body = MatchesAnswer(
-                count: UInt32(n), receipt: receipt(), isDegraded: flag(), isExhausted: flag())
+                count: UInt32(n), receipt: receipt(), isDegraded: flag(), isExhausted: flag(),
+                passed: number())
             return (
                 .matches(body),
                 [bytes(n * 8), bytes(n * 8), floats(n)] + payloads(n) + [vectors]
@@ -359,7 +366,7 @@ struct RandomMessages {
                 .shardQuery(
                     ShardQuery(
                         space: space, k: UInt32(n), withPayload: flag(), withVector: flag(),
-                        maxTier: tier())),
+                        maxTier: tier(), filter: text(), bound: Float(random.unit()))),
                 [floats(6), bytes(n * 8)]
             )
         case 37:

@@ -144,4 +144,92 @@ import Testing
             try TargetList(encoded: Bytes([17] + [UInt8](repeating: 0, count: 34)), count: 1)
         }
     }
+
+    @Test func filtersRecallsAndRadiiHaveBounds() {
+        let vector = [Bytes(values: [1] as [Float])]
+        func query(_ change: (inout Query) -> Void) -> String {
+            var query = Query(collection: "c", k: 1)
+            change(&query)
+            return sentence(.query(query), vector)
+        }
+        for recall in [Float(0), 0.5, 0.99] { #expect(query { $0.recall = recall } == "valid") }
+        for recall in [Float(-0.1), 1, 95, .nan] {
+            #expect(query { $0.recall = recall } != "valid")
+        }
+        for radius in [Float(0), 1, 1.6] { #expect(query { $0.radius = radius } == "valid") }
+        for radius in [Float(-1), 0.9, .infinity] {
+            #expect(query { $0.radius = radius } != "valid")
+        }
+        let filter = String(repeating: "x", count: Limits.filterBytes)
+        #expect(query { $0.filter = filter } == "valid")
+        #expect(query { $0.filter = filter + "x" } != "valid")
+        var asked = ShardQuery(space: 1, k: 1, withPayload: false, withVector: false)
+        #expect(sentence(.shardQuery(asked), vector + [Bytes()]) == "valid")
+        asked.bound = -1
+        #expect(sentence(.shardQuery(asked), vector + [Bytes()]) != "valid")
+    }
+
+    @Test func completionsHaveBounds() {
+        let vector = Bytes(values: [1, 2] as [Float])
+        for steps in [UInt32(0), 101] {
+            let body = Body.complete(Complete(collection: "c", steps: steps))
+            #expect(sentence(body, [vector]) == "\(steps) steps are not possible.")
+        }
+        #expect(sentence(.complete(Complete(collection: "c", steps: 100)), [vector]) == "valid")
+        #expect(sentence(.complete(Complete(collection: "c", beta: -1)), [vector]) != "valid")
+        #expect(
+            sentence(.shardComplete(ShardComplete(space: 1, beta: -1)), [vector, ids(1)]) != "valid"
+        )
+        let part = Body.partialCompletion(PartialCompletion(maximum: 1, sum: 1, rows: 1))
+        #expect(sentence(part, [Bytes(values: [1, 2] as [Double])]) == "valid")
+        for sum in [[], [1, .nan], [-.infinity]] as [[Double]] {
+            #expect(sentence(part, [Bytes(values: sum)]) != "valid", "\(sum)")
+        }
+    }
+
+    @Test func settingsAscendAndAreFew() {
+        func sentence(_ recalls: [Float]) -> String {
+            let tuning = recalls.map { RecallSetting(recall: $0, probes: 8, radius: 2) }
+            return self.sentence(.storeTuning(StoreTuning(collection: "c", tuning: tuning)))
+        }
+        #expect(sentence([]) == "valid")
+        #expect(sentence([0.9, 0.95]) == "valid")
+        for wrong: [Float] in [[0.95, 0.9], [0.9, 0.9], [0], [1]] {
+            #expect(sentence(wrong) != "valid", "\(wrong)")
+        }
+        #expect(sentence((1...33).map { Float($0) / 100 }) != "valid")
+        let wrong = RecallSetting(recall: 0.9, probes: 0, radius: 2)
+        #expect(
+            self.sentence(.storeTuning(StoreTuning(collection: "c", tuning: [wrong]))) != "valid")
+    }
+
+    @Test func binaryVectorsMustHoldWhatTheyCount() {
+        let write = Body.writeMemory(WriteMemory(name: "m", count: 3))
+        #expect(sentence(write, [Bytes(zeros: 9), Bytes(zeros: 9)]) == "valid")
+        for wrong in [[9], [9, 6], [8, 8], [0, 0], [3 * 1025, 3 * 1025]] {
+            #expect(sentence(write, wrong.map { Bytes(zeros: $0) }) != "valid", "\(wrong)")
+        }
+        let none = Body.readMemory(ReadMemory(name: "m", count: 0))
+        #expect(sentence(none, [Bytes()]) != "valid")
+        let sums = Body.shardMemoryAnswer(ShardMemoryAnswer(count: 2))
+        #expect(sentence(sums, [Bytes(zeros: 8 * 5), Bytes(zeros: 8)]) == "valid")
+        for wrong in [[8 * 5, 4], [9, 8], [0, 8], [8 * 8193, 8]] {
+            #expect(sentence(sums, wrong.map { Bytes(zeros: $0) }) != "valid", "\(wrong)")
+        }
+    }
+
+    @Test func postingsAreCountedByTheirLengths() {
+        var report = CollectionReport()
+        for rows in [0, 1, 2, 3, 4, 127, 128] { report.count(postingOf: rows) }
+        #expect(report.postingLengths == [2, 2, 1, 0, 0, 0, 1, 1])
+        #expect(report.longestPosting == 128)
+        var sum = CollectionReport()
+        sum.count(postingOf: 1)
+        sum.tiers = [TierBytes(tier: .ssd, bytes: 5)]
+        report.tiers = [TierBytes(tier: .dram, bytes: 1), TierBytes(tier: .ssd, bytes: 2)]
+        sum.add(report)
+        #expect(sum.postingLengths == [3, 2, 1, 0, 0, 0, 1, 1])
+        #expect(
+            sum.tiers == [TierBytes(tier: .ssd, bytes: 7), TierBytes(tier: .dram, bytes: 1)])
+    }
 }

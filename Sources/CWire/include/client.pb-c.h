@@ -91,10 +91,20 @@ struct  Loci__CreateCollection
    */
   uint32_t metric;
   protobuf_c_boolean is_text;
+  /*
+   * Of each dimension in a posting, 1 ... 8; 0: as is usual.
+   */
+  uint32_t code_bits;
+  /*
+   * Hard locations of a partition that a code is written to, at most; 0: 1.
+   */
+  uint32_t copies;
+  size_t n_indexed_fields;
+  ProtobufCBinaryData *indexed_fields;
 };
 #define LOCI__CREATE_COLLECTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__create_collection__descriptor) \
-    , {0,NULL}, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0, 0, 0,NULL }
 
 
 struct  Loci__DropCollection
@@ -179,16 +189,32 @@ struct  Loci__Query
   protobuf_c_boolean is_exact;
   protobuf_c_boolean with_payload;
   protobuf_c_boolean with_vector;
+  /*
+   * Hard locations; with a radius at least so many. 0: chosen.
+   */
   uint32_t probes;
   ProtobufCBinaryData text;
   /*
    * As in ReadCells.
    */
   uint32_t max_tier;
+  /*
+   * Only points whose payload passes, in canonical form; empty: all.
+   */
+  ProtobufCBinaryData filter;
+  /*
+   * Of the true neighbours, the part that is wanted, below 1; 0: as the collection is tuned.
+   */
+  float recall;
+  /*
+   * Hard locations within this factor of the nearest one's squared distance are active.
+   * 0: chosen.
+   */
+  float radius;
 };
 #define LOCI__QUERY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__query__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0, 0, {0,NULL}, 0 }
+    , {0,NULL}, 0, 0, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
 
 
 /*
@@ -212,10 +238,15 @@ struct  Loci__Scroll
   uint64_t from;
   uint32_t limit;
   protobuf_c_boolean with_vector;
+  /*
+   * Not 0: a random sample of `limit` points, or somewhat fewer, without payloads; the same for
+   * the same seed.
+   */
+  uint64_t sample_seed;
 };
 #define LOCI__SCROLL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__scroll__descriptor) \
-    , {0,NULL}, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0 }
 
 
 struct  Loci__Count
@@ -357,10 +388,14 @@ struct  Loci__MatchesAnswer
   Loci__Receipt *receipt;
   protobuf_c_boolean is_degraded;
   protobuf_c_boolean is_exhausted;
+  /*
+   * Points that were looked at and passed the filter; 0 without one.
+   */
+  uint64_t passed;
 };
 #define LOCI__MATCHES_ANSWER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__matches_answer__descriptor) \
-    , 0, NULL, 0, 0 }
+    , 0, NULL, 0, 0, 0 }
 
 
 /*

@@ -59,6 +59,13 @@ typedef enum _Loci__Kind {
    * Also from coordinator or client to shard.
    */
   LOCI__KIND__TICKET = 22,
+  LOCI__KIND__COMPLETE = 23,
+  LOCI__KIND__COLLECTION_INFO = 24,
+  LOCI__KIND__STORE_TUNING = 25,
+  LOCI__KIND__CREATE_MEMORY = 26,
+  LOCI__KIND__DROP_MEMORY = 27,
+  LOCI__KIND__WRITE_MEMORY = 28,
+  LOCI__KIND__READ_MEMORY = 29,
   /*
    * Answers.
    */
@@ -74,6 +81,12 @@ typedef enum _Loci__Kind {
   LOCI__KIND__SNAPSHOTS_ANSWER = 41,
   LOCI__KIND__PLACEMENT_ANSWER = 42,
   LOCI__KIND__TICKET_ANSWER = 43,
+  LOCI__KIND__COMPLETION_ANSWER = 44,
+  /*
+   * Also from shards.
+   */
+  LOCI__KIND__COLLECTION_REPORT = 45,
+  LOCI__KIND__MEMORY_ANSWER = 46,
   /*
    * Coordinator to shard, and answers that only shards give.
    */
@@ -107,7 +120,16 @@ typedef enum _Loci__Kind {
   /*
    * Between shards, and between shards and coordinators.
    */
-  LOCI__KIND__GOSSIP = 88
+  LOCI__KIND__GOSSIP = 88,
+  /*
+   * Coordinator to shard, and answers that only shards give.
+   */
+  LOCI__KIND__SHARD_COMPLETE = 89,
+  LOCI__KIND__PARTIAL_COMPLETION = 90,
+  LOCI__KIND__SHARD_COLLECTION_INFO = 91,
+  LOCI__KIND__SHARD_MEMORY_WRITE = 92,
+  LOCI__KIND__SHARD_MEMORY_READ = 93,
+  LOCI__KIND__SHARD_MEMORY_ANSWER = 94
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(LOCI__KIND)
 } Loci__Kind;
 
@@ -177,16 +199,23 @@ struct  Loci__Receipt
   size_t n_tiers;
   Loci__TierCost **tiers;
   uint64_t bytes_read;
+  /*
+   * Compared exactly, element by element.
+   */
   uint64_t vectors_scored;
   uint32_t locations_active;
   uint64_t total_microseconds;
   uint64_t coordinator_microseconds;
   uint64_t shard_microseconds;
   uint64_t scoring_microseconds;
+  /*
+   * Compared by their codes.
+   */
+  uint64_t codes_scanned;
 };
 #define LOCI__RECEIPT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__receipt__descriptor) \
-    , 0, 0, 0, 0, 0,NULL, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /*

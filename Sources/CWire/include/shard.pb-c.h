@@ -264,10 +264,18 @@ struct  Loci__ShardQuery
    * As in ReadCells.
    */
   uint32_t max_tier;
+  /*
+   * As in Query.
+   */
+  ProtobufCBinaryData filter;
+  /*
+   * How far a code's estimate is trusted, in standard deviations of its error; 0: as is usual.
+   */
+  float bound;
 };
 #define LOCI__SHARD_QUERY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__shard_query__descriptor) \
-    , 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, {0,NULL}, 0 }
 
 
 /*

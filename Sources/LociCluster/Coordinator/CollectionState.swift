@@ -55,6 +55,9 @@ struct CollectionState: Sendable {
     var isRarityUnsaved = false
     /// Interrupted points are being mended.
     var isMending = false
+    /// Queries by address since this start, and the partitions that they went to.
+    var queries: UInt64 = 0
+    var partitionsAsked: UInt64 = 0
 
     init(_ definition: CollectionDefinition, partitions: Int, encoder: LexicalEncoder?) {
         self.definition = definition

@@ -4,8 +4,8 @@ import LociPlacement
 import LociText
 import LociWire
 
-/// Creating and dropping fields and collections: one change at a time, durable before it counts,
-/// installed on every shard in touch before it is acknowledged.
+/// Creating and dropping fields, collections and memories: one change at a time, durable before it
+/// counts, installed on every shard in touch before it is acknowledged.
 extension CoordinatorNode {
     mutating func define(
         _ change: Body, _ client: Operation.Client, _ deadline: Instant,
@@ -25,7 +25,7 @@ extension CoordinatorNode {
             else { continue }
             do {
                 var next = metadata
-                next.catalog = try changed(by: definition.change)
+                try change(&next, by: definition.change)
                 persist(next, for: number, into: &directives)
             } catch {
                 fail(operation, error, into: &directives)
@@ -44,9 +44,9 @@ extension CoordinatorNode {
         directives.append(.persist(nextPersist, next.encoded))
     }
 
-    /// The catalog after a change.
-    private func changed(by change: Body) throws(LociError) -> Catalog {
-        var catalog = metadata.catalog
+    private func change(_ next: inout ClusterMetadata, by change: Body) throws(LociError) {
+        var catalog = next.catalog
+        defer { next.catalog = catalog }
         switch change {
         case .createField(let create):
             _ = try catalog.createField(
@@ -56,16 +56,27 @@ extension CoordinatorNode {
             _ = try catalog.createCollection(
                 name: create.name,
                 dimension: create.isText ? LexicalEncoder.dimension : Int(create.dimension),
-                metric: create.isText ? .cosine : create.metric, isText: create.isText)
+                metric: create.isText ? .cosine : create.metric, isText: create.isText,
+                options: create.options)
         case .dropField(let drop):
             let field = try field(named: drop.name)
             _ = catalog.dropField(named: field.name)
         case .dropCollection(let drop):
             let collection = try collection(named: drop.name)
             _ = catalog.dropCollection(named: collection.name)
+            next.tuning[collection.space] = nil
+        case .createMemory(let create):
+            _ = try catalog.createMemory(
+                name: create.name, bits: Int(create.bits), locations: create.locations,
+                radius: Int(create.radius), seed: create.seed)
+        case .dropMemory(let drop):
+            let memory = try memory(named: drop.name)
+            _ = catalog.dropMemory(named: memory.name)
+        case .storeTuning(let store):
+            let collection = try collection(named: store.collection)
+            next.tuning[collection.space] = store.tuning.isEmpty ? nil : store.tuning
         default: throw LociError(.internal, "Not a definition.")
         }
-        return catalog
     }
 
     mutating func persisted(
@@ -77,6 +88,7 @@ extension CoordinatorNode {
         // What is durable counts, also when nobody waits for it any more.
         if error == nil {
             metadata.catalog = done.metadata.catalog
+            metadata.tuning = done.metadata.tuning
             followCatalog()
         }
         guard var operation = operations.removeValue(forKey: done.operation),
@@ -85,6 +97,10 @@ extension CoordinatorNode {
         if let error { return fail(operation, error, into: &directives) }
         definition.isPersisted = true
         operation.kind = .definition(definition)
+        // Shards need not know how a collection is tuned.
+        if case .storeTuning = definition.change {
+            return resume(operation, into: &directives)
+        }
         for shard in sessions.indices where sessions[shard].isUp {
             sessions[shard].installSentAt = now
             ask(

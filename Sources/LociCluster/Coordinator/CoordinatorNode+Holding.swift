@@ -63,7 +63,7 @@ extension Body {
     var isMutation: Bool {
         switch self {
         case .createField, .dropField, .createCollection, .dropCollection, .writeCells, .upsert,
-            .deletePoints:
+            .deletePoints, .storeTuning, .createMemory, .dropMemory, .writeMemory:
             true
         default: false
         }

@@ -90,6 +90,12 @@ extension CoordinatorNode {
         case .residencyAnswer(let residency):
             takeResidency(residency, message.bulk[0], &operation)
         case .ticketAnswer(let answer): takeTicket(answer, &operation)
+        case .partialCompletion(let partial):
+            operation.receipt.addWork(of: partial.receipt)
+            take(partial, message.bulk[0], &operation)
+        case .collectionReport(let report):
+            operation.receipt.addWork(of: report.receipt)
+            take(report, &operation)
         case .scrubAnswer(let scrub): takeScrub(scrub, message.bulk[0], &operation)
         default:
             operation.failure =
@@ -120,6 +126,9 @@ extension CoordinatorNode {
         case .snapshot(let snapshot): advance(snapshot, operation, into: &directives)
         case .prefetch(let answer): finish(answer, operation, into: &directives)
         case .release(let count): finish(release: count, operation, into: &directives)
+        case .completion(let completion): advance(completion, operation, into: &directives)
+        case .report(let report, let definition):
+            finish(report, of: definition, operation, into: &directives)
         case .listSnapshots, .held:
             // Only its deadline ends it here.
             fail(operation, operation.failure ?? Self.overdue, into: &directives)

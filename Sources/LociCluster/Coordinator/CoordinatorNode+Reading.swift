@@ -111,8 +111,13 @@ extension CoordinatorNode {
             .scroll(
                 ScrollOperation(
                     definition: definition, limit: Int(scroll.limit),
-                    withVector: scroll.withVector)), client, deadline)
+                    withVector: scroll.withVector, sampleSeed: scroll.sampleSeed)), client,
+            deadline)
         var operation = operations.removeValue(forKey: number)!
+        if scroll.sampleSeed != 0 {
+            askForSample(scroll, definition, &operation, into: &directives)
+            return resume(operation, into: &directives)
+        }
         for shard in 0..<ShardIndex(metadata.map.shards) {
             ask(
                 shard,
@@ -123,6 +128,30 @@ extension CoordinatorNode {
                 into: &directives)
         }
         resume(operation, into: &directives)
+    }
+
+    /// A sample, from every partition in proportion to its points, and a quarter more: shards draw
+    /// with replacement, and copies of a point count once.
+    private mutating func askForSample(
+        _ scroll: Scroll, _ definition: CollectionDefinition, _ operation: inout Operation,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        let following = collections[definition.space]?.following ?? []
+        let total = following.reduce(0) { $0 + $1.points }
+        for partition in 0..<PartitionIndex(metadata.map.partitions) {
+            let points = total == 0 ? 1 : following[Int(partition)].points
+            guard points > 0 else { continue }
+            let share = total == 0 ? 1 : Double(points) / Double(total)
+            let limit = (Double(scroll.limit) * share * 1.25).rounded(.up)
+            ask(
+                metadata.map.shard(of: partition),
+                .shardScroll(
+                    ShardScroll(
+                        space: definition.space, partition: partition, from: 0,
+                        limit: UInt32(limit), withVector: scroll.withVector, idsOnly: true,
+                        sampleSeed: mix64(scroll.sampleSeed &+ UInt64(partition)) | 1)),
+                part: Int(partition), for: &operation, into: &directives)
+        }
     }
 
     /// Merges the shards' pages. Beyond the last id of a page that is not its shard's last, nothing
@@ -142,14 +171,19 @@ extension CoordinatorNode {
             let other = newest[point.match.id]
             if point.match.version >= other?.match.version ?? 0 { newest[point.match.id] = point }
         }
-        let sorted = newest.values.sorted { $0.match.id < $1.match.id }
+        var sorted = newest.values.sorted { $0.match.id < $1.match.id }
+        if scroll.sampleSeed != 0 {
+            var random = SeededRandom(seed: scroll.sampleSeed)
+            sorted.shuffle(using: &random)
+        }
         let page = Array(sorted.prefix(scroll.limit))
         answer(
             operation,
             .points(
                 PointsAnswer(
                     count: UInt32(page.count), receipt: receipt,
-                    hasMore: scroll.hasMore || sorted.count > page.count,
+                    hasMore: scroll.hasMore
+                        || scroll.sampleSeed == 0 && sorted.count > page.count,
                     isDegraded: operation.failure != nil)),
             bulk: bulk(of: page), into: &directives)
     }
@@ -198,7 +232,7 @@ extension CoordinatorNode {
         case .scroll(var scroll):
             let found = Self.found(bulk, scroll.definition)
             scroll.points += found
-            if points.hasMore, let last = found.last {
+            if scroll.sampleSeed == 0, points.hasMore, let last = found.last {
                 scroll.hasMore = true
                 scroll.knownTo = min(scroll.knownTo, last.match.id)
             }

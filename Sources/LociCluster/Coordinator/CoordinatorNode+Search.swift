@@ -8,37 +8,61 @@ import LociWire
 /// Queries: the address decides which shards are asked, and for which hard locations.
 extension CoordinatorNode {
     mutating func query(
-        _ query: Query, _ bulk: [Bytes], _ client: Operation.Client, _ deadline: Instant,
+        _ asked: Query, _ bulk: [Bytes], _ client: Operation.Client, _ deadline: Instant,
         into directives: inout [CoordinatorDirective]
     ) throws(LociError) {
+        var query = asked
         let definition = try collection(named: query.collection)
         let vector = try self.vector(of: query, bulk, definition)
+        if !query.filter.isEmpty { query.filter = try Filter(query.filter).text }
+        let reach: QueryOperation.Reach =
+            query.isExact
+            ? .everywhere
+            : .address(
+                width(
+                    probes: query.probes, radius: query.radius, recall: query.recall, definition))
         let number = begin(
-            .query(QueryOperation(definition: definition, query: query, vector: vector)), client,
+            .query(
+                QueryOperation(
+                    definition: definition, query: query, vector: vector, reach: reach)), client,
             deadline)
         let operation = operations.removeValue(forKey: number)!
-        let wanted = address(of: vector, query, definition)
-        ask(wanted, operation, into: &directives)
+        ask(operation, into: &directives)
     }
 
+    /// Asks those that the reach of the query says.
     private mutating func ask(
-        _ wanted: [LocationKey], _ started: Operation,
-        into directives: inout [CoordinatorDirective]
+        _ started: Operation, into directives: inout [CoordinatorDirective]
     ) {
-        guard case .query(let search) = started.kind else { return }
+        guard case .query(var search) = started.kind else { return }
         var operation = started
+        let space = search.definition.space
+        let wanted: [LocationKey]
+        switch search.reach {
+        case .address(let width):
+            wanted = address(of: search.vector, width, search.definition)
+            operation.receipt.locationsActive = UInt32(wanted.count)
+            collections[space]?.queries += 1
+            collections[space]?.partitionsAsked += UInt64(Set(wanted.map(\.partition)).count)
+        case .everywhere:
+            wanted = everywhere
+            operation.receipt.locationsActive = UInt32(collections[space]?.locations.count ?? 0)
+        case .elsewhere:
+            wanted = elsewhere(operation)
+        }
+        search.asked = wanted.count
+        search.passed = 0
+        operation.kind = .query(search)
         let query = search.query
-        operation.receipt.locationsActive = UInt32(wanted.count)
-        let groups = Dictionary(grouping: wanted) { metadata.map.shard(of: $0.partition) }
-        for shard in groups.keys.sorted() {
-            let pairs = groups[shard]!.flatMap { [$0.partition, $0.location] }
+        for (shard, locations) in byShard(wanted) {
             ask(
                 shard,
                 .shardQuery(
                     ShardQuery(
-                        space: search.definition.space, k: query.k, withPayload: query.withPayload,
-                        withVector: query.withVector, maxTier: query.maxTier)),
-                bulk: [Bytes(values: search.vector), Bytes(values: pairs)], part: Int(shard),
+                        space: space, k: query.k, withPayload: query.withPayload,
+                        withVector: query.withVector, maxTier: query.maxTier,
+                        filter: query.filter)),
+                bulk: [Bytes(values: search.vector), locations], part: Int(shard),
                 for: &operation, into: &directives)
         }
         resume(operation, into: &directives)
@@ -65,70 +89,43 @@ extension CoordinatorNode {
         guard bulk.count == 1 else {
             throw LociError(.invalidArgument, "The query has neither a vector nor a text.")
         }
-        var vector = bulk[0].values(Float.self)
-        guard vector.count == definition.dimension else {
-            throw LociError(
-                .invalidArgument,
-                "The query has dimension \(vector.count); the collection '\(definition.name)' "
-                    + "has \(definition.dimension).",
-                advice: "`loci collection info \(definition.name)` shows what it takes.")
-        }
-        if definition.metric == .cosine { try normalise(&vector) }
-        return vector
+        return try vector(bulk[0], for: definition)
     }
 
-    /// Hard locations of the second try, when the first found fewer than k points.
-    private static let widerProbes: UInt32 = 256
-
-    /// Whether there are more hard locations than were asked, and points enough behind them, so
-    /// that asking all at once can be put off.
-    private func isWorthWidening(_ query: QueryOperation) -> Bool {
+    /// Whether more has to be asked, and whom: more hard locations, in the end all of them.
+    /// - Returns: Nil if the answer is good, or as good as it gets.
+    private func wider(
+        _ query: QueryOperation, found: Int
+    ) -> QueryOperation.Reach? {
+        guard case .address = query.reach, !query.hasSkipped else { return nil }
+        let k = Int(query.query.k)
+        let isFiltered = !query.query.filter.isEmpty
+        // Of points that pass a filter, as many are wanted as an unfiltered query looks at for k:
+        // else the k that were found would often not be the k nearest.
+        let passed = max(Int(clamping: query.passed), found)
+        let wanted = isFiltered ? k * WideningPolicy.passedPerNeighbour : k
+        guard found < k || passed < wanted else { return nil }
         let space = query.definition.space
-        guard query.widenings == 0, let state = collections[space],
-            !metadata.unroutable.contains(space), state.points > query.query.k
-        else { return false }
-        let asked = query.query.probes == 0 ? tuning.probes : Int(query.query.probes)
-        return min(Int(Self.widerProbes), state.locations.count) > asked
-    }
-
-    private var everywhere: [LocationKey] {
-        (0..<PartitionIndex(metadata.map.partitions)).map {
-            LocationKey(partition: $0, location: ShardQuery.everyLocation)
+        guard let state = collections[space], !metadata.unroutable.contains(space),
+            state.points > UInt64(k), query.widenings < WideningPolicy.rounds(isFiltered)
+        else { return .everywhere }
+        var probes = WideningPolicy.probes
+        if isFiltered {
+            let factor = WideningPolicy.reserve * Double(wanted) / Double(max(1, passed))
+            let least = min(max(factor, WideningPolicy.least), WideningPolicy.largest)
+            probes = Int(Double(query.asked) * least)
         }
-    }
-
-    /// The hard locations to look at. Partitions whose news has not come yet choose for themselves,
-    /// so that what was acknowledged is found before the copy here has caught up.
-    private func address(
-        of vector: [Float], _ query: Query, _ definition: CollectionDefinition
-    ) -> [LocationKey] {
-        let partitions = (0..<PartitionIndex(metadata.map.partitions))
-        if query.isExact { return everywhere }
-        guard let state = collections[definition.space],
-            !metadata.unroutable.contains(definition.space)
-        else {
-            return partitions.map { LocationKey(partition: $0, location: ShardQuery.ownChoice) }
-        }
-        let probes = query.probes == 0 ? tuning.probes : Int(query.probes)
-        let epsilon = query.probes == 0 ? tuning.probeEpsilon : .infinity
-        var keys = state.locations.address(
-            of: vector, metric: definition.metric, most: probes, least: tuning.leastProbes,
-            epsilon: epsilon
-        ).map(\.key)
-        // Points that are not yet where the learned hard locations say could be anywhere.
-        let isUnsettled = state.following.count > 1 && !state.isSettled
-        for (partition, following) in state.following.enumerated()
-        where isUnsettled || !following.isCurrent {
-            keys.append(
-                LocationKey(
-                    partition: PartitionIndex(partition), location: ShardQuery.ownChoice))
-        }
-        return keys
+        // Most of them, or no more than were asked: then all.
+        guard probes > query.asked, probes < state.locations.count / 2 || !isFiltered,
+            state.locations.count > query.asked
+        else { return .everywhere }
+        return .address(AddressWidth(exactly: min(probes, state.locations.count)))
     }
 
     func takeMatches(_ matches: MatchesAnswer, _ bulk: [Bytes], _ operation: inout Operation) {
         guard case .query(var query) = operation.kind else { return }
         if matches.isDegraded { query.hasSkipped = true }
+        query.passed &+= matches.passed
         let ids = bulk[0].values(PointID.self)
         let versions = bulk[1].values(UInt64.self)
         let scores = bulk[2].values(Float.self)
@@ -154,33 +151,21 @@ extension CoordinatorNode {
         if let failure = operation.failure,
             receipt.shardsAnswered == 0 || failure.isAboutTheRequest
         {
-            let others = elsewhere(operation)
-            if query.isElsewhere || others.isEmpty || failure.isAboutTheRequest {
+            if query.reach == .elsewhere || elsewhere(operation).isEmpty
+                || failure.isAboutTheRequest
+            {
                 return fail(operation, failure, into: &directives)
             }
-            var operation = operation
-            var query = query
-            query.isElsewhere = true
-            operation.kind = .query(query)
-            return ask(others, operation, into: &directives)
+            return ask(operation, query, .elsewhere, into: &directives)
         }
         let best = merge(query)
         let isDegraded = operation.failure != nil || query.hasSkipped
-        if best.count < query.query.k, !isDegraded, query.widenings < 2, !query.query.isExact {
-            // The active hard locations hold too few points: first more of them, then all.
-            var operation = operation
-            var widened = query
-            widened.widenings = isWorthWidening(query) ? query.widenings + 1 : 2
-            if widened.widenings == 1 { widened.query.probes = Self.widerProbes }
-            operation.kind = .query(widened)
-            let wanted =
-                widened.widenings == 1
-                ? address(of: query.vector, widened.query, query.definition) : everywhere
-            return ask(wanted, operation, into: &directives)
+        if !isDegraded, let reach = wider(query, found: best.count) {
+            return ask(operation, query, reach, into: &directives)
         }
         let matches = MatchesAnswer(
             count: UInt32(best.count), receipt: receipt, isDegraded: isDegraded,
-            isExhausted: !isDegraded && best.count < query.query.k)
+            isExhausted: !isDegraded && best.count < query.query.k, passed: query.passed)
         let payloads = PayloadList(best.map(\.payload))
         answer(
             operation, .matches(matches),
@@ -189,6 +174,18 @@ extension CoordinatorNode {
                 Bytes(values: best.map(\.match.score)), payloads.lengths, payloads.blob,
                 Bytes.joined(best.map(\.vector)),
             ], into: &directives)
+    }
+
+    private mutating func ask(
+        _ asked: Operation, _ query: QueryOperation, _ reach: QueryOperation.Reach,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        var operation = asked
+        var query = query
+        query.reach = reach
+        query.widenings += 1
+        operation.kind = .query(query)
+        ask(operation, into: &directives)
     }
 
     /// Partitions of the shards that are up, when all shards of the address have failed: a part of
@@ -214,4 +211,20 @@ extension CoordinatorNode {
         return Array(
             newest.values.sorted { ranking($0.match, $1.match) }.prefix(Int(query.query.k)))
     }
+}
+
+/// How a query goes on that found too little.
+private enum WideningPolicy {
+    /// Hard locations of the second try, when the first found fewer than k points.
+    static let probes = 256
+    /// Points that pass a filter for each neighbour that is wanted.
+    static let passedPerNeighbour = 8
+    /// Hard locations grow by what seems to be missing and so much more ...
+    static let reserve = 1.25
+    /// ... but at least and at most by these factors.
+    static let least = 2.0
+    static let largest = 64.0
+
+    /// Tries by address, before all hard locations are asked.
+    static func rounds(_ isFiltered: Bool) -> Int { isFiltered ? 3 : 1 }
 }

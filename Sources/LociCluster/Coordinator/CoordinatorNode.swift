@@ -241,7 +241,8 @@ public struct CoordinatorNode: Sendable {
                 client, .catalog(CatalogAnswer(version: metadata.catalog.version)),
                 bulk: [metadata.catalog.encoded], into: &directives)
         case .status: reply(client, .statusAnswer(status), into: &directives)
-        case .createField, .dropField, .createCollection, .dropCollection:
+        case .createField, .dropField, .createCollection, .dropCollection, .createMemory,
+            .dropMemory, .storeTuning:
             try define(body, client, deadline, into: &directives)
         case .readCells(let read):
             try self.read(read, bulk, client, deadline, into: &directives)
@@ -270,6 +271,10 @@ public struct CoordinatorNode: Sendable {
         case .releaseCells(let release):
             try self.release(release, bulk, client, deadline, into: &directives)
         case .ticket(let ticket): ask(ticket, client, deadline, into: &directives)
+        case .complete(let complete):
+            try self.complete(complete, bulk, client, deadline, into: &directives)
+        case .collectionInfo(let info):
+            try report(on: info, client, deadline, into: &directives)
         default:
             throw LociError(
                 .invalidArgument, "A coordinator does not answer such a message.",
@@ -311,6 +316,13 @@ public struct CoordinatorNode: Sendable {
             .notFound, "There is no collection '\(name)'.",
             advice: "`loci collection list` shows those that exist; "
                 + "`loci collection create` makes one.")
+    }
+
+    func memory(named name: String) throws(LociError) -> MemoryDefinition {
+        if let memory = metadata.catalog.memory(named: name) { return memory }
+        throw LociError(
+            .notFound, "There is no memory '\(name)'.",
+            advice: "`loci memory list` shows those that exist; `loci memory create` makes one.")
     }
 
     private var status: StatusAnswer {

@@ -55,6 +55,8 @@ struct Operation: Sendable {
         case listSnapshots
         case prefetch(TicketAnswer)
         case release(count: UInt64)
+        case completion(CompletionOperation)
+        case report(CollectionReport, CollectionDefinition)
         /// A mutation that waits for the point of a snapshot.
         case held(Body, [Bytes])
 
@@ -64,6 +66,7 @@ struct Operation: Sendable {
             case .query(let query): query.definition.space
             case .retrieve(let retrieve): retrieve.definition.space
             case .scroll(let scroll): scroll.definition.space
+            case .completion(let completion): completion.definition.space
             default: nil
             }
         }
@@ -120,13 +123,24 @@ struct MutationOperation: Sendable {
 }
 
 struct QueryOperation: Sendable {
+    /// Who is asked.
+    enum Reach: Equatable, Sendable {
+        case address(AddressWidth)
+        case everywhere
+        /// No shard of the address answers: others are asked for what they have.
+        case elsewhere
+    }
+
     let definition: CollectionDefinition
-    var query: Query
+    let query: Query
     let vector: [Float]
-    /// How often more hard locations were asked, because the address held fewer than k points.
+    var reach: Reach
+    /// How often more hard locations were asked, because the address held too few points.
     var widenings = 0
-    /// No shard of the address answers: others are asked for what they have.
-    var isElsewhere = false
+    /// Hard locations that the last round asked for.
+    var asked = 0
+    /// Points that passed the filter in the last round.
+    var passed: UInt64 = 0
     /// Some shard has skipped postings because of `maxTier`.
     var hasSkipped = false
     var matches: [FoundMatch] = []
@@ -154,6 +168,8 @@ struct ScrollOperation: Sendable {
     let definition: CollectionDefinition
     let limit: Int
     let withVector: Bool
+    /// Not 0: of a sample.
+    let sampleSeed: UInt64
     var points: [FoundMatch] = []
     var hasMore = false
     /// Up to this id, every shard has said what it has.

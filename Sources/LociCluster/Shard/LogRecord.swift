@@ -12,6 +12,7 @@ public enum LogRecord: Equatable, Sendable {
     case remove(space: SpaceID, sequence: UInt64, ids: [PointID])
     case plant(space: SpaceID, generation: UInt32, centroids: [Float])
     case split(space: SpaceID, LocationSplit)
+    case move(space: SpaceID, PointMove)
 }
 
 /// Points on their way into a partition.
@@ -70,9 +71,19 @@ extension LogRecord {
             writer.write(UInt32(split.children.count))
             for child in split.children {
                 writer.write(array: child.centroid)
-                writer.write(array: child.ids)
-                writer.write(Bytes.joined(child.vectors))
+                writer.write(array: child.cells)
+                writer.write(array: child.tags)
+                writer.write(child.codes)
             }
+        case .move(let space, let move):
+            writer.write(UInt8(9))
+            writer.write(space)
+            writer.write(array: move.cells)
+            writer.write(array: move.tags)
+            writer.write(Bytes.joined(move.vectors))
+            writer.write(move.retiring != nil)
+            writer.write(move.retiring ?? 0)
+            writer.write(move.evaluated)
         }
         return writer.finished
     }
@@ -117,6 +128,7 @@ extension LogRecord {
                     space: try reader.read(), generation: try reader.read(),
                     centroids: try reader.readArray())
             case 8: self = try Self.readSplit(&reader)
+            case 9: self = try Self.readMove(&reader)
             default: throw broken
             }
         } catch {
@@ -151,16 +163,33 @@ extension LogRecord {
         let location: LocationID = try reader.read()
         var children: [LocationSplit.Child] = []
         for _ in 0..<(try reader.read(UInt32.self)) {
-            let centroid: [Float] = try reader.readArray()
-            let ids: [PointID] = try reader.readArray()
-            let rows = try reader.readBytes()
-            let rowBytes = centroid.count * 4
-            guard rows.count == ids.count * rowBytes else {
-                throw TruncatedBytes(position: reader.position)
-            }
-            let vectors = ids.indices.map { rows.slice(($0 * rowBytes)..<(($0 + 1) * rowBytes)) }
-            children.append(.init(centroid: centroid, ids: ids, vectors: vectors))
+            let child = LocationSplit.Child(
+                centroid: try reader.readArray(), cells: try reader.readArray(),
+                tags: try reader.readArray(), codes: try reader.readBytes())
+            guard child.tags.count == child.cells.count,
+                child.codes.count % max(child.cells.count, 1) == 0
+            else { throw TruncatedBytes(position: reader.position) }
+            children.append(child)
         }
         return .split(space: space, LocationSplit(location: location, children: children))
+    }
+
+    private static func readMove(_ reader: inout ByteReader) throws(TruncatedBytes) -> LogRecord {
+        let space: SpaceID = try reader.read()
+        let cells: [CellNumber] = try reader.readArray()
+        let tags: [UInt32] = try reader.readArray()
+        let rows = try reader.readBytes()
+        guard tags.count == cells.count, rows.count % max(cells.count, 1) == 0 else {
+            throw TruncatedBytes(position: reader.position)
+        }
+        let rowBytes = rows.count / max(cells.count, 1)
+        let vectors = cells.indices.map { rows.slice(($0 * rowBytes)..<(($0 + 1) * rowBytes)) }
+        let isRetiring = try reader.readBool()
+        let retiring: LocationID = try reader.read()
+        return .move(
+            space: space,
+            PointMove(
+                cells: cells, tags: tags, vectors: vectors,
+                retiring: isRetiring ? retiring : nil, evaluated: try reader.read()))
     }
 }

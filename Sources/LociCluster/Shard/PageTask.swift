@@ -33,7 +33,8 @@ struct PageTask: Sendable {
         case cells(CellsTask)
         case search(SearchTask)
         case points(PointsTask)
-        case split(SplitTask)
+        case rewrite(RewriteTask)
+        case reassign(ReassignTask)
         /// Its content is with the function that runs it.
         case running
     }
@@ -48,7 +49,7 @@ struct PageTask: Sendable {
         case .cells(let task): task.asker
         case .search(let task): task.asker
         case .points(let task): task.asker
-        case .split, .running: nil
+        case .rewrite, .reassign, .running: nil
         }
     }
 

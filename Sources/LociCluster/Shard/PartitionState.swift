@@ -26,6 +26,8 @@ public struct PartitionState: Sendable {
     /// What applying a record leads to, beside the new state.
     public struct Effects: Sendable {
         public var writes: [PageWrite] = []
+        /// Codes appended to postings, of the collection that the record is about.
+        public var placed: [PlacedRow] = []
         /// Spaces that are gone: their files can go too.
         public var dropped: [SpaceID] = []
         /// Things that a verb counts: cells written, points put, primary copies removed.
@@ -52,8 +54,20 @@ public struct PartitionState: Sendable {
         case .plant(let space, let generation, let centroids):
             slices[space]?.plant(centroids, generation: generation)
         case .split(let space, let split):
-            slices[space]?.split(split, writes: &effects.writes)
+            change(space, &effects) { $0.split(split, effects: &$1) }
+        case .move(let space, let move):
+            change(space, &effects) { $0.move(move, effects: &$1) }
         }
+    }
+
+    private mutating func change(
+        _ space: SpaceID, _ effects: inout Effects,
+        _ verb: (inout CollectionSlice, inout SliceEffects) -> Void
+    ) {
+        var own = SliceEffects()
+        if slices[space] != nil { verb(&slices[space]!, &own) }
+        effects.writes += own.writes
+        effects.placed += own.placed
     }
 
     private mutating func install(_ newer: Catalog, effects: inout Effects) {
@@ -62,7 +76,7 @@ public struct PartitionState: Sendable {
         let collections = Set(newer.collections.map(\.space))
         effects.dropped += catalog.fields.map(\.space).filter { !fields.contains($0) }
         for gone in catalog.collections where !collections.contains(gone.space) {
-            effects.dropped += [gone.vectorSpace, gone.payloadSpace]
+            effects.dropped += [gone.vectorSpace, gone.payloadSpace, gone.codeSpace]
             slices[gone.space] = nil
         }
         catalog = newer
@@ -116,12 +130,14 @@ public struct PartitionState: Sendable {
         effects: inout Effects
     ) {
         guard let rowBytes = slices[space]?.definition.rowBytes else { return }
-        for (index, id) in points.ids.enumerated() {
-            slices[space]!.put(
-                id, version: version, generation: generation,
-                isPrimary: points.isPrimary[index] != 0,
-                vector: points.vectors.slice((index * rowBytes)..<((index + 1) * rowBytes)),
-                payload: points.payloads[index], writes: &effects.writes)
+        change(space, &effects) { slice, effects in
+            for (index, id) in points.ids.enumerated() {
+                slice.put(
+                    id, version: version, generation: generation,
+                    isPrimary: points.isPrimary[index] != 0,
+                    vector: points.vectors.slice((index * rowBytes)..<((index + 1) * rowBytes)),
+                    payload: points.payloads[index], effects: &effects)
+            }
         }
         effects.count += UInt64(points.ids.count)
     }

@@ -36,7 +36,11 @@ struct PartitionWorker: Sendable {
     /// Of the records in `queue`, encoded.
     private(set) var queuedBytes = 0
     var inFlight: [Pending] = []
-    var splits: [SplitKey: SplitProgress] = [:]
+    var rewrites: [RewriteKey: RewriteProgress] = [:]
+    /// Rows that postings on their way into a rewrite have got since it began.
+    var appended: [RewriteKey: [SplitRow]] = [:]
+    /// What is to be looked at once a split has been applied.
+    var afterSplit: [RewriteKey: SplitAftermath] = [:]
 
     init(state: PartitionState, lsn: LSN, logBytes: UInt64) {
         self.state = state
@@ -44,23 +48,35 @@ struct PartitionWorker: Sendable {
         self.logBytes = logBytes
     }
 
-    struct SplitKey: Hashable, Comparable {
+    struct RewriteKey: Hashable, Comparable {
         let space: SpaceID
         let location: LocationID
 
-        static func < (left: SplitKey, right: SplitKey) -> Bool {
+        static func < (left: RewriteKey, right: RewriteKey) -> Bool {
             (left.space, left.location) < (right.space, right.location)
         }
     }
 
-    enum SplitProgress {
-        /// Pages are on their way, for this task.
+    enum RewriteProgress {
+        /// Pages are on their way.
         case loading
-        /// All rows came; before the first of them did, the posting had this stamp. Nil if it
-        /// changed on the way.
-        case ready(SplitRows, stamp: UInt64?)
+        /// All rows that the posting had when it began.
+        case ready([SplitRow])
         /// The record is being made durable.
         case logged
+    }
+
+    mutating func endRewrite(_ key: RewriteKey) {
+        rewrites[key] = nil
+        appended[key] = nil
+        afterSplit[key] = nil
+    }
+
+    mutating func note(_ placed: [PlacedRow], _ space: SpaceID) {
+        for row in placed {
+            let key = RewriteKey(space: space, location: row.location)
+            appended[key]?.append(SplitRow(cell: row.cell, tag: row.tag, vector: row.vector))
+        }
     }
 
     /// One group of records: bounded, so that a posting cannot outgrow its extent before it can be
@@ -76,9 +92,8 @@ struct PartitionWorker: Sendable {
             return false
         }
         return slice.overfull.contains {
-            (slice.postings[$0]?.liveCount ?? 0)
-                > Self.holdFactor * slice.splitAbove
-                && splits[SplitKey(space: space, location: $0)] != nil
+            (slice.postings[$0]?.rows ?? 0) > Self.holdFactor * slice.splitAbove
+                && rewrites[RewriteKey(space: space, location: $0)] != nil
         }
     }
 

@@ -197,7 +197,7 @@ extension ShardNode {
         guard workers[partition]!.inFlight.isEmpty,
             !holdForCut(partition, into: &directives)
         else { return }
-        var group = readySplits(partition, into: &directives)
+        var group = readyRewrites(partition)
         group += workers[partition]!.takeGroup()
         guard !group.isEmpty else { return }
         workers[partition]!.inFlight = group
@@ -215,7 +215,7 @@ extension ShardNode {
             workers[partition]!.logBytes += lsn - workers[partition]!.lsn
             workers[partition]!.lsn = lsn
             for pending in group { apply(pending, partition, into: &directives) }
-            loadSplits(partition, into: &directives)
+            loadRewrites(partition, into: &directives)
             checkpointIfDue(partition, into: &directives)
         case .failure(let error) where error.code == .resourceExhausted:
             for pending in group { giveUp(pending, partition, error, into: &directives) }
@@ -248,8 +248,13 @@ extension ShardNode {
             // Their disk space comes back with a checkpoint.
             workers[partition]!.wantsCheckpoint = true
         }
-        if case .split(let space, let split) = pending.record {
-            workers[partition]!.splits[.init(space: space, location: split.location)] = nil
+        if let space = pending.record.collection, !effects.placed.isEmpty {
+            workers[partition]!.note(effects.placed, space)
+        }
+        if let key = pending.record.rewriteKey {
+            let aftermath = workers[partition]!.afterSplit[key]
+            workers[partition]!.endRewrite(key)
+            if let aftermath { beginReassignment(aftermath, key, partition, into: &directives) }
         }
         reply(pending, partition, effects, before, into: &directives)
     }
@@ -304,8 +309,26 @@ extension ShardNode {
             }
         case .none: break
         }
-        if case .split(let space, let split) = pending.record {
-            workers[partition]!.splits[.init(space: space, location: split.location)] = nil
+        if let key = pending.record.rewriteKey { workers[partition]!.endRewrite(key) }
+    }
+}
+
+extension LogRecord {
+    /// The collection whose codes it may add to.
+    fileprivate var collection: SpaceID? {
+        switch self {
+        case .put(let space, _, _, _), .move(let space, _): space
+        default: nil
+        }
+    }
+
+    /// The posting that it rewrites or gives up.
+    fileprivate var rewriteKey: PartitionWorker.RewriteKey? {
+        switch self {
+        case .split(let space, let split): .init(space: space, location: split.location)
+        case .move(let space, let move):
+            move.retiring.map { .init(space: space, location: $0) }
+        default: nil
         }
     }
 }

@@ -167,10 +167,14 @@ extension ShardNode {
             task.kind = .running
             needs = run(&points, &task, into: &directives)
             task.kind = .points(points)
-        case .split(var split):
+        case .rewrite(var rewrite):
             task.kind = .running
-            needs = run(&split, &task)
-            task.kind = .split(split)
+            needs = run(&rewrite, &task)
+            task.kind = .rewrite(rewrite)
+        case .reassign(var reassign):
+            task.kind = .running
+            needs = run(&reassign, &task)
+            task.kind = .reassign(reassign)
         case .running: preconditionFailure("a task runs once at a time")
         }
         return needs
@@ -180,7 +184,9 @@ extension ShardNode {
         _ task: PageTask, _ error: LociError, into directives: inout [ShardDirective]
     ) {
         if let asker = task.asker { refuse(asker, error, into: &directives) }
-        if case .split(let split) = task.kind { workers[split.partition]?.splits[split.key] = nil }
+        if case .rewrite(let rewrite) = task.kind {
+            workers[rewrite.partition]?.endRewrite(rewrite.key)
+        }
     }
 
     private func tooLarge(_ neededBytes: Int) -> LociError {

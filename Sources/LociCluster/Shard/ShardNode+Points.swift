@@ -108,12 +108,15 @@ extension ShardNode {
     ) -> ([FoundPoint], hasMore: Bool) {
         switch selection {
         case .ids(let ids, let partition):
-            let stored = workers[partition]?.state.slices[space]?.points ?? [:]
-            return (
-                ids.compactMap { id in
-                    stored[id].map { FoundPoint(partition: partition, id: id, record: $0) }
-                }, false
-            )
+            guard let stored = workers[partition]?.state.slices[space]?.points else {
+                return ([], false)
+            }
+            let found = ids.compactMap { id in
+                stored.cell(of: id).map {
+                    FoundPoint(partition: partition, cell: $0, record: stored[$0])
+                }
+            }
+            return (found, false)
         case .scroll(let scroll):
             let limit = Int(scroll.limit)
             var found: [FoundPoint] = []
@@ -144,7 +147,8 @@ extension ShardNode {
             ids = Set((0..<limit).map { _ in ids.randomElement(using: &random)! }).sorted()
         }
         return ids.prefix(limit + 1).map {
-            FoundPoint(partition: partition, id: $0, record: slice.points[$0]!)
+            let cell = slice.points.cell(of: $0)!
+            return FoundPoint(partition: partition, cell: cell, record: slice.points[cell])
         }
     }
 

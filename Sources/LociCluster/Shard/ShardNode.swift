@@ -278,6 +278,8 @@ public struct ShardNode: Sendable {
         case .claim(let claim) where claim.isLookup:
             lookUp(claim, message.bulk, asker, into: &directives)
         case .shardQuery(let query): search(query, message.bulk, asker, into: &directives)
+        case .shardComplete(let step): complete(step, message.bulk, asker, into: &directives)
+        case .shardCollectionInfo(let question): report(question, asker, into: &directives)
         case .fetch(let fetch): self.fetch(fetch, message.bulk, asker, into: &directives)
         case .shardScroll(let scroll): self.scroll(scroll, asker, into: &directives)
         case .shardCount(let count): self.count(count, asker, into: &directives)

@@ -3,6 +3,16 @@ import LociModel
 import LociSearch
 import LociTiering
 
+/// A point on its way into an answer.
+struct FoundPoint: Equatable, Sendable {
+    let partition: PartitionIndex
+    let cell: CellNumber
+    var score: Float = 0
+    let record: PointRecord
+
+    var id: PointID { record.id }
+}
+
 /// Vectors and payloads of points that were found, fetched in rounds.
 ///
 /// Invariants:
@@ -56,7 +66,7 @@ extension ShardNode {
         for point in gathering.points[gathering.done..<gathering.asked] {
             let isCurrent =
                 workers[point.partition]?.state.slices[gathering.definition.space]?
-                .points[point.id] == point.record
+                .points.record(of: point.id) == point.record
             if !isCurrent, gathering.isStrict || gathering.withVector { return false }
             // Copies if more rounds come, so that the pages can go.
             if gathering.withPayload {
@@ -113,7 +123,7 @@ extension ShardNode {
         of point: FoundPoint, _ definition: CollectionDefinition
     ) -> (address: PageAddress, offset: Int)? {
         workers[point.partition]?.state.slices[definition.space]?
-            .vectorPlace(of: point.record).map { ($0.address, $0.offset) }
+            .vectorPlace(of: point.cell)
     }
 
     /// A payload out of pages that are held; empty if a page of it was not to be asked for.

@@ -1,0 +1,198 @@
+// A row's product with the query is exact: for plane p of weight 2^p, S_p is the sum of the query's
+// values where the plane has a one; <code, values> = 2 sum 2^p S_p - (2^bits - 1) sum values.
+#include <math.h>
+
+#include "loci_codes.h"
+#include "loci_integer_kernels.h"
+#include "loci_levels.h"
+
+#pragma STDC FP_CONTRACT OFF
+
+enum { row_header = 8, factor_bytes = sizeof(loci_code_factors) };
+
+typedef loci_code_scan_query scan_query;
+
+LOCI_INLINE float estimate_of(loci_code_factors factors, int32_t ones, int bits,
+                              const scan_query *query) {
+  const int32_t product = 2 * ones - ((1 << bits) - 1) * query->sum;
+  return factors.addend + query->addend + factors.rescale * (query->step * (float)product);
+}
+
+LOCI_INLINE loci_code_factors factors_at(const uint8_t *from) {
+  loci_code_factors factors;
+  memcpy(&factors, from, sizeof factors);
+  return factors;
+}
+
+/// Writes a candidate if it may lie at or below the threshold; 1 if so.
+LOCI_INLINE size_t offer(const uint8_t *row, loci_code_factors factors, float estimate,
+                         float spread, float threshold, loci_code_candidate *to) {
+  const float error = factors.error * spread;
+  float lower = estimate - error, upper = estimate + error;
+  if (!(fabsf(lower) < INFINITY) || !(fabsf(upper) < INFINITY)) {
+    lower = -INFINITY;
+    upper = INFINITY;
+  } else if (lower > threshold) {
+    return 0;
+  }
+  memcpy(&to->cell, row, 4);
+  memcpy(&to->tag, row + 4, 4);
+  to->estimate = estimate;
+  to->lower = lower;
+  to->upper = upper;
+  return 1;
+}
+
+/// Whether the sign plane's bound rules a row out; what is not finite is not ruled out.
+LOCI_INLINE int is_out(loci_code_factors factors, int32_t ones, const scan_query *query) {
+  const float estimate = estimate_of(factors, ones, 1, query);
+  const float error = factors.error * query->sign_spread;
+  return fabsf(estimate) < INFINITY && error < INFINITY && estimate - error > query->threshold;
+}
+
+// Portable: the eight planes of the query's two's complement, the first one negative.
+
+LOCI_INLINE int32_t ones_scalar(const uint8_t *plane, const scan_query *query) {
+  int32_t sum = 0;
+  for (int j = 0; j < 8; ++j) {
+    const uint64_t *other = query->planes + (size_t)j * query->words;
+    int32_t bits = 0;
+    for (size_t k = 0; k < query->words; ++k) {
+      bits += __builtin_popcountll(loci_word(plane + 8 * k) & other[k]);
+    }
+    sum += j == 0 ? -128 * bits : bits << (7 - j);
+  }
+  return sum;
+}
+
+static size_t scan_scalar(const uint8_t *rows, size_t stride, size_t count,
+                          const scan_query *query, loci_code_candidate *found) {
+  const int bits = query->bits;
+  const size_t header = row_header + (bits > 1 ? 2 : 1) * (size_t)factor_bytes;
+  size_t kept = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t *row = rows + i * stride;
+    int32_t ones = ones_scalar(row + header, query);
+    loci_code_factors factors = factors_at(row + row_header);
+    if (bits > 1) {
+      if (is_out(factors, ones, query)) continue;
+      for (int p = 1; p < bits; ++p) {
+        ones = 2 * ones + ones_scalar(row + header + (size_t)p * query->words * 8, query);
+      }
+      factors = factors_at(row + row_header + factor_bytes);
+    }
+    kept += offer(row, factors, estimate_of(factors, ones, bits, query), query->spread,
+                  query->threshold, found + kept);
+  }
+  return kept;
+}
+
+#if LOCI_X86
+/// Bits become bytes of ones by a shuffle and a comparison; they select the query's bytes.
+LOCI_AVX2 LOCI_INLINE int32_t ones_avx2(const uint8_t *plane, const scan_query *query) {
+  const __m256i places = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
+                                          2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+  const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201ull);
+  const __m256i byte = _mm256_set1_epi8(1), pair = _mm256_set1_epi16(1);
+  __m256i sum = _mm256_setzero_si256();
+  for (size_t k = 0; k < 2 * query->words; ++k) {
+    int32_t half;
+    memcpy(&half, plane + 4 * k, sizeof half);
+    const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(half), places);
+    const __m256i chosen = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
+    const __m256i values = _mm256_loadu_si256((const __m256i *)(query->values + 32 * k));
+    const __m256i pairs = _mm256_maddubs_epi16(byte, _mm256_and_si256(values, chosen));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, pair));
+  }
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
+}
+
+LOCI_AVX2 static size_t scan_avx2(const uint8_t *rows, size_t stride, size_t count,
+                                  const scan_query *query, loci_code_candidate *found) {
+  const int bits = query->bits;
+  const size_t header = row_header + (bits > 1 ? 2 : 1) * (size_t)factor_bytes;
+  size_t kept = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t *row = rows + i * stride;
+    int32_t ones = ones_avx2(row + header, query);
+    loci_code_factors factors = factors_at(row + row_header);
+    if (bits > 1) {
+      if (is_out(factors, ones, query)) continue;
+      for (int p = 1; p < bits; ++p) {
+        ones = 2 * ones + ones_avx2(row + header + (size_t)p * query->words * 8, query);
+      }
+      factors = factors_at(row + row_header + factor_bytes);
+    }
+    kept += offer(row, factors, estimate_of(factors, ones, bits, query), query->spread,
+                  query->threshold, found + kept);
+  }
+  return kept;
+}
+
+/// Adds the query's values that the plane chooses, four neighbours to a lane.
+LOCI_AVX512 LOCI_INLINE __m512i add_plane(__m512i sum, const uint8_t *plane, const int8_t *values,
+                                          size_t words) {
+  const __m512i one = _mm512_set1_epi8(1);
+  __m512i other = _mm512_setzero_si512();
+  size_t k = 0;
+  for (; k + 2 <= words; k += 2) {
+    const __m512i a = _mm512_maskz_loadu_epi8(loci_word(plane + 8 * k), values + 64 * k);
+    const __m512i b =
+        _mm512_maskz_loadu_epi8(loci_word(plane + 8 * k + 8), values + 64 * k + 64);
+    sum = _mm512_dpbusd_epi32(sum, one, a);
+    other = _mm512_dpbusd_epi32(other, one, b);
+  }
+  if (k < words) {
+    const __m512i a = _mm512_maskz_loadu_epi8(loci_word(plane + 8 * k), values + 64 * k);
+    sum = _mm512_dpbusd_epi32(sum, one, a);
+  }
+  return _mm512_add_epi32(sum, other);
+}
+
+LOCI_AVX512 LOCI_INLINE size_t scan_words(const uint8_t *rows, size_t stride, size_t count,
+                                          const scan_query *query, size_t words,
+                                          loci_code_candidate *found) {
+  const int bits = query->bits;
+  const size_t header = row_header + (bits > 1 ? 2 : 1) * (size_t)factor_bytes;
+  size_t kept = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t *row = rows + i * stride;
+    __m512i sum = add_plane(_mm512_setzero_si512(), row + header, query->values, words);
+    int32_t ones = _mm512_reduce_add_epi32(sum);
+    loci_code_factors factors = factors_at(row + row_header);
+    if (bits > 1) {
+      if (is_out(factors, ones, query)) continue;
+      for (int p = 1; p < bits; ++p) {
+        sum = add_plane(_mm512_slli_epi32(sum, 1), row + header + (size_t)p * words * 8,
+                        query->values, words);
+      }
+      ones = _mm512_reduce_add_epi32(sum);
+      factors = factors_at(row + row_header + factor_bytes);
+    }
+    kept += offer(row, factors, estimate_of(factors, ones, bits, query), query->spread,
+                  query->threshold, found + kept);
+  }
+  return kept;
+}
+
+LOCI_AVX512 static size_t scan_avx512(const uint8_t *rows, size_t stride, size_t count,
+                                      const scan_query *query, loci_code_candidate *found) {
+  return scan_words(rows, stride, count, query, query->words, found);
+}
+#endif
+
+size_t loci_code_scan(int level, const uint8_t *rows, size_t stride, size_t count,
+                      const loci_code_scan_query *query, loci_code_candidate *found) {
+  switch (level) {
+#if LOCI_X86
+    case LOCI_LEVEL_AVX512:
+      return scan_avx512(rows, stride, count, query, found);
+    case LOCI_LEVEL_AVX2:
+      return scan_avx2(rows, stride, count, query, found);
+#endif
+    default:
+      return scan_scalar(rows, stride, count, query, found);
+  }
+}

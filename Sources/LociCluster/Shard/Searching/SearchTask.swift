@@ -1,0 +1,102 @@
+import LociBase
+import LociModel
+import LociSearch
+import LociTiering
+import LociWire
+
+/// A query, or one step of a completion: first the codes of its postings are scanned, in rounds;
+/// then the vectors that the codes do not rule out are compared; then what the answer holds is
+/// gathered.
+struct SearchTask: Sendable {
+    let asker: Asker
+    let space: SpaceID
+    let definition: CollectionDefinition
+    let vector: [Float]
+    let wanted: [LocationKey]
+    let filter: Filter?
+    let purpose: Purpose
+    /// Once the plan is made.
+    var scan: CodeScanning?
+    /// Once everything is scanned.
+    var comparing: Comparing?
+    /// Once everything is compared.
+    var gathering: Gathering?
+
+    enum Purpose: Sendable {
+        case query(ShardQuery)
+        case completion(ShardComplete)
+    }
+
+    var k: Int {
+        switch purpose {
+        case .query(let query): Int(query.k)
+        case .completion: 1
+        }
+    }
+
+    /// Every point is to be compared, whatever its code says.
+    var isExhaustive: Bool { wanted.contains { $0.location == ShardQuery.everyLocation } }
+}
+
+/// Scanning postings a few pages at a time, while they may change.
+///
+/// Invariants:
+/// - Of each posting in `scanned`, that many rows have been looked at; rows are only appended, and
+///   a posting that was rewritten is another location.
+/// - A candidate counts in the end if its point is still the version that it was.
+struct CodeScanning: Sendable {
+    /// Part of a posting on one page.
+    struct Run: Sendable {
+        let key: LocationKey
+        let origin: CodeOrigin
+        let run: RowRun
+    }
+
+    var scanner: PostingScanner
+    var candidates: CandidateSet
+    var scanned: [LocationKey: Int] = [:]
+    /// Runs to come, the next one last.
+    var pending: [Run] = []
+    /// Runs whose pages were asked for.
+    var asked: [Run] = []
+    /// How often the postings were looked over for rows that had come meanwhile.
+    var plans = 0
+    var filters: [PartitionIndex: PartitionFilter] = [:]
+    /// Candidates whose payloads still have to be looked at, the most promising last.
+    var unverified: [Candidate]?
+    var verifying: [Candidate] = []
+}
+
+/// A filter as the indexes of one partition answer it.
+struct PartitionFilter: Sendable {
+    /// Of the slice, when the indexes were asked.
+    let revision: UInt64
+    let plan: FilterPlan
+}
+
+/// Comparing full vectors, in rounds.
+///
+/// Invariants:
+/// - The items before `done` have been compared; the pages of those up to `asked` were asked for.
+struct Comparing: Sendable {
+    struct Item: Sendable {
+        let partition: PartitionIndex
+        let cell: CellNumber
+        let id: PointID
+        let version: UInt64
+        /// What the code says, for a vector that must not be read.
+        let estimate: Float
+    }
+
+    struct Compared: Sendable {
+        let item: Item
+        let score: Float
+    }
+
+    /// By partition and cell.
+    let items: [Item]
+    var done = 0
+    var asked = 0
+    var best: TopK<Compared>
+    var completion: SoftmaxPartial?
+}

@@ -1,0 +1,227 @@
+import LociBase
+import LociKernels
+import LociModel
+import LociSearch
+import LociTiering
+import LociWire
+
+/// Scanning the codes of postings.
+extension ShardNode {
+    /// Plans over a posting that keeps growing end after so many rounds that had to wait: what was
+    /// acknowledged before the query came has been seen long before.
+    private static let mostPlans = 8
+
+    /// Scans the pages that are held. Returns those that are needed next; none when everything is
+    /// scanned, or when the task has failed.
+    func scan(_ search: inout SearchTask, _ task: inout PageTask) -> [PageNeed] {
+        if search.scan == nil { search.scan = newScan(search) }
+        let started = stopwatch()
+        defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
+        if search.isExhaustive {
+            return task.failure == nil ? verify(&search.scan!, search, task) : []
+        }
+        scanAsked(&search.scan!, search, &task)
+        while task.failure == nil {
+            takeRuns(&search.scan!, search, task)
+            if !search.scan!.asked.isEmpty {
+                return search.scan!.asked.map {
+                    PageNeed(address: $0.run.address, pageBytes: search.definition.codePageBytes)
+                }
+            }
+            if plan(&search.scan!, search) { continue }
+            let needs = verify(&search.scan!, search, task)
+            if !needs.isEmpty { return needs }
+            task.receipt.partitions = UInt32(Set(search.scan!.scanned.keys.map(\.partition)).count)
+            task.receipt.locationsActive = UInt32(search.scan!.scanned.count)
+            task.receipt.codesScanned = search.scan!.scanner.codesScanned
+            return []
+        }
+        return []
+    }
+
+    private func newScan(_ search: SearchTask) -> CodeScanning {
+        let coder = slices(of: search.space).first!.coder
+        var bound = slices(of: search.space).first!.standardBound
+        var margin: Float = 0
+        switch search.purpose {
+        case .query(let query): if query.bound > 0 { bound = query.bound }
+        case .completion(let step):
+            bound = 2 * bound
+            margin = negligible(beta: step.beta, search)
+        }
+        var scan = CodeScanning(
+            scanner: PostingScanner(
+                search.definition, coder: coder, vector: search.vector, bound: bound),
+            candidates: CandidateSet(k: search.k, margin: margin))
+        if search.isExhaustive { insertEverything(&scan, search) }
+        return scan
+    }
+
+    /// Makes every point of the wanted partitions a candidate, as far as indexes let it through.
+    private func insertEverything(_ scan: inout CodeScanning, _ search: SearchTask) {
+        for partition in Set(search.wanted.map(\.partition)).sorted() {
+            guard let slice = workers[partition]?.state.slices[search.space] else { continue }
+            let allowed = filterPlan(&scan, search, slice)?.cells
+            for (cell, record) in slice.points.records.enumerated() where record.isLive {
+                if let allowed, !allowed.contains(CellNumber(cell)) { continue }
+                scan.candidates.insert(
+                    Candidate(
+                        partition: partition, cell: CellNumber(cell), id: record.id,
+                        version: record.version, estimate: 0, lower: -.infinity),
+                    upper: .infinity, isCertain: false)
+            }
+        }
+    }
+
+    /// What lies so much farther than the nearest point weighs too little to matter, even if all
+    /// points here do.
+    private func negligible(beta: Float, _ search: SearchTask) -> Float {
+        let points = slices(of: search.space).reduce(1) { $0 + $1.points.count }
+        let exponent = 20 + Float(points.bitWidth - points.leadingZeroBitCount) * 0.7
+        // Similarities are inner products or negative squared distances.
+        return (search.definition.metric == .cosine ? 2 : 1) * exponent / beta
+    }
+
+    /// Looks for postings, and rows of them, that were not scanned yet. False if there are none.
+    private func plan(_ scan: inout CodeScanning, _ search: SearchTask) -> Bool {
+        scan.plans += 1
+        var runs: [CodeScanning.Run] = []
+        for key in locations(of: search) {
+            let slice = workers[key.partition]!.state.slices[search.space]!
+            let posting = slice.postings[key.location]!
+            let scanned = scan.scanned[key]
+            if let scanned, scanned == posting.rows || scan.plans > Self.mostPlans { continue }
+            scan.scanned[key] = posting.rows
+            let origin = scan.scanner.origin(slice.locations.centroid(of: key)!)
+            runs += slice.runs(of: posting, from: scanned ?? 0).map {
+                CodeScanning.Run(key: key, origin: origin, run: $0)
+            }
+        }
+        if runs.isEmpty { return false }
+        // The nearest posting first: it tightens the threshold for the others.
+        runs.sort {
+            ($0.origin.distance, $0.key, $0.run.firstRow)
+                > ($1.origin.distance, $1.key, $1.run.firstRow)
+        }
+        scan.pending = runs
+        return true
+    }
+
+    /// Plans the next round.
+    private func takeRuns(_ scan: inout CodeScanning, _ search: SearchTask, _ task: PageTask) {
+        let most = max(1, roundBytes / search.definition.codePageBytes)
+        scan.asked = []
+        while scan.asked.count < most, let run = scan.pending.popLast() { scan.asked.append(run) }
+    }
+
+    private func scanAsked(
+        _ scan: inout CodeScanning, _ search: SearchTask, _ task: inout PageTask
+    ) {
+        for asked in scan.asked {
+            // A posting that was rewritten meanwhile is found in the next plan, as its heirs; a
+            // page that was not to be asked for is left out, and the receipt says so.
+            guard let worker = workers[asked.key.partition],
+                let slice = worker.state.slices[search.space],
+                slice.postings[asked.key.location] != nil,
+                let page = task.held[asked.run.address]
+            else { continue }
+            let filter = filterPlan(&scan, search, slice)
+            scan.scanner.scan(
+                asked.run, asked.origin, page: page, points: slice.points,
+                partition: asked.key.partition, allowed: filter?.cells,
+                isCertain: filter?.isExact ?? true, into: &scan.candidates)
+        }
+        scan.asked = []
+    }
+
+    /// What the partition's indexes say of the filter, asked again after a change.
+    func filterPlan(
+        _ scan: inout CodeScanning, _ search: SearchTask, _ slice: CollectionSlice
+    ) -> FilterPlan? {
+        guard let filter = search.filter else { return nil }
+        if let known = scan.filters[slice.partition], known.revision == slice.revision {
+            return known.plan
+        }
+        let plan = FilterPlan(filter, slice.indexes)
+        scan.filters[slice.partition] = PartitionFilter(revision: slice.revision, plan: plan)
+        return plan
+    }
+
+    // MARK: Filters that need payloads
+
+    /// Points whose payloads are looked at in one round.
+    private static let verifiedAtOnce = 64
+
+    /// Looks at the payloads of candidates whose indexes do not say whether the filter holds, the
+    /// nearest first, until no other can be among the k nearest. Returns the pages it needs.
+    private func verify(
+        _ scan: inout CodeScanning, _ search: SearchTask, _ task: PageTask
+    ) -> [PageNeed] {
+        guard let filter = search.filter, scan.filters.values.contains(where: { !$0.plan.isExact })
+        else { return [] }
+        if scan.unverified == nil {
+            let candidates = scan.candidates
+            scan.unverified = candidates.candidates.sorted { $0.lower > $1.lower }
+            scan.candidates = CandidateSet(k: candidates.k, margin: candidates.margin)
+        }
+        for candidate in scan.verifying {
+            guard let slice = workers[candidate.partition]?.state.slices[search.space],
+                slice.points[candidate.cell].version == candidate.version,
+                let payload = payload(of: slice.points[candidate.cell], slice, task.held),
+                filter.matches(payload: payload)
+            else { continue }
+            let upper = 2 * candidate.estimate - candidate.lower
+            scan.candidates.insert(candidate, upper: upper)
+        }
+        scan.verifying = []
+        var needs: Set<PageNeed> = []
+        while scan.verifying.count < Self.verifiedAtOnce, let next = scan.unverified!.popLast() {
+            guard next.lower <= scan.candidates.threshold else {
+                scan.unverified = []
+                break
+            }
+            guard let slice = workers[next.partition]?.state.slices[search.space],
+                slice.points[next.cell].version == next.version
+            else { continue }
+            scan.verifying.append(next)
+            for piece in pieces(of: slice.points[next.cell], slice) { needs.insert(piece) }
+        }
+        if needs.isEmpty, !scan.verifying.isEmpty { return verify(&scan, search, task) }
+        return needs.sorted { $0.address < $1.address }
+    }
+
+    private func pieces(of record: PointRecord, _ slice: CollectionSlice) -> [PageNeed] {
+        slice.payloadPieces(offset: record.payloadOffset, count: Int(record.payloadBytes)).map {
+            PageNeed(address: $0.address, pageBytes: CollectionDefinition.payloadPageBytes)
+        }
+    }
+
+    /// Nil if a page of it is not held.
+    private func payload(
+        of record: PointRecord, _ slice: CollectionSlice, _ held: [PageAddress: Bytes]
+    ) -> Bytes? {
+        var parts: [Bytes] = []
+        for piece in slice.payloadPieces(
+            offset: record.payloadOffset, count: Int(record.payloadBytes))
+        {
+            guard let page = held[piece.address] else { return nil }
+            parts.append(page.slice(piece.offset..<(piece.offset + piece.count)))
+        }
+        return Bytes.joined(parts)
+    }
+}
+
+extension FilterPlan {
+    /// The cells that may match; nil for all.
+    var cells: CellSet? {
+        switch self {
+        case .cells(let cells), .within(let cells, _): cells
+        case .payload: nil
+        }
+    }
+
+    /// Whether no payload has to be looked at.
+    var isExact: Bool {
+        if case .cells = self { true } else { false }
+    }
+}

@@ -1,0 +1,205 @@
+import LociBase
+import LociKernels
+import LociModel
+import LociSearch
+import LociTiering
+import LociWire
+
+/// Queries and steps of completions: from the message to the answer.
+extension ShardNode {
+    /// Hard locations that a shard looks at of its own choice, where the coordinator's copy is out
+    /// of date.
+    static let ownProbes = 16
+
+    mutating func search(
+        _ query: ShardQuery, _ bulk: [Bytes], _ asker: Asker,
+        into directives: inout [ShardDirective]
+    ) {
+        begin(
+            .query(query), query.space, query.filter, bulk, asker,
+            slowest: query.maxTier ?? .object, into: &directives)
+    }
+
+    mutating func complete(
+        _ step: ShardComplete, _ bulk: [Bytes], _ asker: Asker,
+        into directives: inout [ShardDirective]
+    ) {
+        begin(
+            .completion(step), step.space, "", bulk, asker, slowest: .object, into: &directives)
+    }
+
+    private mutating func begin(
+        _ purpose: SearchTask.Purpose, _ space: SpaceID, _ filter: String, _ bulk: [Bytes],
+        _ asker: Asker, slowest: Tier, into directives: inout [ShardDirective]
+    ) {
+        guard let definition = slices(of: space).first?.definition else {
+            return refuse(asker, unknownSpace(space), into: &directives)
+        }
+        let vector = bulk[0].values(Float.self)
+        guard vector.count == definition.dimension else {
+            return refuse(
+                asker, LociError(.invalidArgument, "The query has another dimension."),
+                into: &directives)
+        }
+        do throws(LociError) {
+            let pairs = bulk[1].values(UInt32.self)
+            let wanted = stride(from: 0, to: pairs.count - 1, by: 2).map {
+                LocationKey(partition: pairs[$0], location: pairs[$0 + 1])
+            }
+            begin(
+                .search(
+                    SearchTask(
+                        asker: asker, space: space, definition: definition, vector: vector,
+                        wanted: wanted, filter: filter.isEmpty ? nil : try Filter(filter),
+                        purpose: purpose)), slowest: slowest, into: &directives)
+        } catch {
+            refuse(asker, error, into: &directives)
+        }
+    }
+
+    mutating func run(
+        _ search: inout SearchTask, _ task: inout PageTask,
+        into directives: inout [ShardDirective]
+    ) -> [PageNeed] {
+        while task.failure == nil {
+            if search.comparing == nil {
+                let needs = scan(&search, &task)
+                if !needs.isEmpty || task.failure != nil { return needs }
+                search.comparing = comparing(search)
+            }
+            if search.gathering == nil {
+                let needs = compare(&search.comparing!, search, &task)
+                if !needs.isEmpty { return needs }
+                if isOutdated(search.comparing!, search.space) {
+                    startOver(&search, &task)
+                    continue
+                }
+                guard case .query(let query) = search.purpose else {
+                    answer(search, search.comparing!, &task, into: &directives)
+                    return []
+                }
+                search.gathering = Gathering(
+                    found(search.comparing!, search), of: search.definition,
+                    withVector: query.withVector, withPayload: query.withPayload,
+                    isStrict: false)
+            }
+            switch step(&search.gathering!, task) {
+            case .needs(let needs): return needs
+            case .isStale: startOver(&search, &task)
+            case .isDone:
+                answer(search, search.gathering!, &task, into: &directives)
+                return []
+            }
+        }
+        return []
+    }
+
+    private func startOver(_ search: inout SearchTask, _ task: inout PageTask) {
+        search.scan = nil
+        search.comparing = nil
+        search.gathering = nil
+        task.restart()
+    }
+
+    /// Whether a point among the best is not any more what it was when it was compared.
+    private func isOutdated(_ comparing: Comparing, _ space: SpaceID) -> Bool {
+        comparing.best.sorted.contains {
+            workers[$0.item.partition]?.state.slices[space]?.points.record(of: $0.item.id)?.version
+                != $0.item.version
+        }
+    }
+
+    // MARK: Which postings
+
+    /// The hard locations to look at: the wanted ones, or what became of them.
+    func locations(of search: SearchTask) -> [LocationKey] {
+        var keys: Set<LocationKey> = []
+        for key in search.wanted {
+            guard let slice = workers[key.partition]?.state.slices[search.space] else { continue }
+            if slice.postings[key.location] != nil {
+                keys.insert(key)
+                continue
+            }
+            let heirs =
+                key.location == ShardQuery.ownChoice
+                ? [] : slice.journal.heirs(of: key.location) { slice.postings[$0] != nil }
+            for location in heirs.isEmpty ? ownChoice(slice, search) : heirs {
+                keys.insert(slice.key(location))
+            }
+        }
+        return Array(keys)
+    }
+
+    private func ownChoice(_ slice: CollectionSlice, _ search: SearchTask) -> [LocationID] {
+        let keys = slice.locations.keys
+        return slice.locations.address(
+            of: search.vector, metric: search.definition.metric, most: Self.ownProbes,
+            epsilon: .infinity,
+            among: { (slice.postings[keys[$0].location]?.live ?? 0) > 0 }
+        ).map(\.key.location)
+    }
+
+    // MARK: Answers
+
+    private func found(_ comparing: Comparing, _ search: SearchTask) -> [FoundPoint] {
+        let metric = search.definition.metric
+        let found = comparing.best.sorted.map { compared in
+            let slice = workers[compared.item.partition]!.state.slices[search.space]!
+            return FoundPoint(
+                partition: compared.item.partition, cell: compared.item.cell,
+                score: metric.score(fromKernel: compared.score),
+                record: slice.points[compared.item.cell])
+        }
+        return Array(newestCopies(of: found).prefix(search.k))
+    }
+
+    /// Of copies of a point the one with the highest version, the others' order kept.
+    private func newestCopies(of found: [FoundPoint]) -> [FoundPoint] {
+        var newest: [PointID: UInt64] = [:]
+        for point in found {
+            newest[point.id] = max(newest[point.id] ?? 0, point.record.version)
+        }
+        var kept: Set<PointID> = []
+        return found.filter {
+            newest[$0.id] == $0.record.version && kept.insert($0.id).inserted
+        }
+    }
+
+    private mutating func answer(
+        _ search: SearchTask, _ gathering: Gathering, _ task: inout PageTask,
+        into directives: inout [ShardDirective]
+    ) {
+        guard case .query(let query) = search.purpose else { return }
+        let found = gathering.points
+        let vectors = query.withVector ? Bytes.joined(gathering.vectors) : Bytes()
+        let payloads = PayloadList(
+            query.withPayload ? gathering.payloads : found.map { _ in Bytes() })
+        answer(
+            search.asker,
+            .matches(
+                MatchesAnswer(
+                    count: UInt32(found.count), receipt: finish(task.receipt, search.asker),
+                    isDegraded: task.hasSkipped)),
+            bulk: [
+                Bytes(values: found.map(\.id)), Bytes(values: found.map(\.record.version)),
+                Bytes(values: found.map(\.score)), payloads.lengths, payloads.blob, vectors,
+            ], into: &directives)
+    }
+
+    private mutating func answer(
+        _ search: SearchTask, _ comparing: Comparing, _ task: inout PageTask,
+        into directives: inout [ShardDirective]
+    ) {
+        let partial = comparing.completion!
+        answer(
+            search.asker,
+            .partialCompletion(
+                PartialCompletion(
+                    maximum: partial.isEmpty ? 0 : Double(partial.largest),
+                    sum: partial.exponentials, rows: UInt64(partial.spread.count),
+                    isDegraded: task.hasSkipped, receipt: finish(task.receipt, search.asker),
+                    mean: partial.spread.mean, squaredDeviations: partial.spread.squares,
+                    nearestSquaredNorm: partial.nearestSquaredNorm)),
+            bulk: [Bytes(values: partial.weighted)], into: &directives)
+    }
+}

@@ -1,0 +1,63 @@
+public import LociBase
+import LociKernels
+public import LociModel
+
+/// Scans postings for a query: turns codes into candidates.
+public struct PostingScanner: Sendable {
+    public let definition: CollectionDefinition
+    public let vector: [Float]
+    private var scanner: CodeScanner
+    private var found: [CodeCandidate] = []
+    public private(set) var codesScanned: UInt64 = 0
+
+    /// - Parameter bound: Standard deviations of a code's error that a bound leaves room for.
+    public init(
+        _ definition: CollectionDefinition, coder: PostingCoder, vector: [Float], bound: Float
+    ) {
+        self.definition = definition
+        self.vector = vector
+        scanner = CodeScanner(query: coder.query(vector), epsilon: bound)
+    }
+
+    /// Where the query stands to a posting's centroid.
+    public func origin(_ centroid: [Float]) -> CodeOrigin {
+        CodeOrigin(from: vector, to: centroid, metric: definition.metric)
+    }
+
+    /// Takes the rows of a run that may be of interest. Rows that are stale, or of cells that are
+    /// not allowed, are none.
+    /// - Parameter isCertain: Whether every row that is allowed is of interest.
+    public mutating func scan(
+        _ run: RowRun, _ origin: CodeOrigin, page: Bytes, points: PointTable,
+        partition: PartitionIndex, allowed: CellSet?, isCertain: Bool = true,
+        into candidates: inout CandidateSet
+    ) {
+        found.removeAll(keepingCapacity: true)
+        scanner.scan(
+            page, at: run.offset, count: run.count, origin: origin,
+            threshold: candidates.threshold, into: &found)
+        codesScanned += UInt64(run.count)
+        for code in found where code.lower <= candidates.threshold {
+            guard points.isCurrent(code.cell, tag: code.tag), allowed?.contains(code.cell) ?? true
+            else { continue }
+            let record = points[code.cell]
+            candidates.insert(
+                Candidate(
+                    partition: partition, cell: code.cell, id: record.id,
+                    version: record.version, estimate: code.estimate, lower: code.lower),
+                upper: code.upper, isCertain: isCertain)
+        }
+    }
+}
+
+extension CodeOrigin {
+    init(from query: [Float], to centroid: [Float], metric: Metric) {
+        var squared: [Float] = []
+        Kernels.score(.squaredL2, query: query, rows: centroid, into: &squared)
+        if metric == .dot {
+            self.init(innerProduct: Kernels.dot(query, centroid), squaredDistance: squared[0])
+        } else {
+            self.init(squaredDistance: squared[0])
+        }
+    }
+}

@@ -1,0 +1,1 @@
+../LociWireTests/RandomMessages+Content.swift
