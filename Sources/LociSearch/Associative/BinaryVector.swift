@@ -83,4 +83,24 @@ public struct BinaryVector: Hashable, Sendable {
         }
         return Bytes(Array(bytes.prefix((count + 7) / 8)))
     }
+
+    /// Several, packed one after the other, as they travel.
+    /// - Throws: INVALID_ARGUMENT if the bytes are not `count` vectors of `bits` bits.
+    public static func unpacked(
+        _ bytes: Bytes, count: Int, bits: Int
+    ) throws(LociError) -> [BinaryVector] {
+        let size = (bits + 7) / 8
+        guard bytes.count == count * size else {
+            throw LociError(
+                .invalidArgument,
+                "\(bytes.count) bytes are not \(count) vectors of \(bits) bits.",
+                advice: "A vector of \(bits) bits takes \(size) bytes.")
+        }
+        var vectors: [BinaryVector] = []
+        for index in 0..<count {
+            vectors.append(
+                try BinaryVector(bytes.slice((index * size)..<((index + 1) * size)), count: bits))
+        }
+        return vectors
+    }
 }
