@@ -1,5 +1,4 @@
 public import LociBase
-public import LociModel
 
 /// A point of the space {0, 1}^n, packed into words, bit 0 in the lowest place of the first word.
 ///
