@@ -5,7 +5,8 @@ import LociKernels
 ///
 /// Locations are clustered into groups; groups go, heaviest first, to the partition that holds most
 /// of their neighbours among those with room; then groups change places as long as that brings
-/// neighbours together within the bound; and single locations move until the bound holds.
+/// neighbours together within the bound; then single locations do (`BoundaryRefinement`); and last
+/// single locations move until the bound holds.
 ///
 /// Invariants:
 /// - Every location gets a partition, and every partition gets one when there are enough.
@@ -49,8 +50,12 @@ public struct Packing: Sendable {
         for (group, members) in groups.members.enumerated() {
             for member in members { homes[member] = plan.home[group] }
         }
+        var refinement = BoundaryRefinement(
+            homes: homes, loads: plan.loads, weights: loads, limit: plan.limit,
+            centroids: centroids, dimension: dimension)
+        refinement.run()
         var evening = LoadEvening(
-            homes: homes, weights: loads, partitions: partitions, limit: plan.limit)
+            homes: refinement.homes, weights: loads, partitions: partitions, limit: plan.limit)
         evening.run()
         self.partitions = evening.homes
         self.loads = evening.loads
