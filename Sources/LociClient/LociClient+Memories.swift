@@ -1,4 +1,4 @@
-public import LociBase
+import LociBase
 public import LociModel
 import LociWire
 

@@ -6,29 +6,29 @@ public struct SimilaritySpread: Sendable, Equatable {
     public private(set) var count: UInt64 = 0
     public private(set) var mean = 0.0
     /// Sum of the squared deviations from the mean.
-    public private(set) var squaredDeviations = 0.0
+    public private(set) var squares = 0.0
     public private(set) var largest = -Double.infinity
 
     public init() {}
 
     /// As it arrives from another part.
-    public init(count: UInt64, mean: Double, squaredDeviations: Double, largest: Double) {
+    public init(count: UInt64, mean: Double, squares: Double, largest: Double) {
         self.count = count
         self.mean = mean
-        self.squaredDeviations = squaredDeviations
+        self.squares = squares
         self.largest = largest
     }
 
     public mutating func add(_ similarity: Double) {
-        merge(SimilaritySpread(count: 1, mean: similarity, squaredDeviations: 0, largest: similarity))
+        merge(SimilaritySpread(count: 1, mean: similarity, squares: 0, largest: similarity))
     }
 
     public mutating func merge(_ other: SimilaritySpread) {
         guard other.count > 0 else { return }
         let total = Double(count) + Double(other.count)
         let difference = other.mean - mean
-        squaredDeviations +=
-            other.squaredDeviations + difference * difference * Double(count) * Double(other.count) / total
+        squares +=
+            other.squares + difference * difference * Double(count) * Double(other.count) / total
         mean += difference * Double(other.count) / total
         count += other.count
         largest = max(largest, other.largest)
@@ -46,8 +46,8 @@ public struct SimilaritySpread: Sendable, Equatable {
         let others = Double(count - 1)
         // Welford's step backwards.
         let othersMean = mean - (largest - mean) / others
-        let othersDeviations = squaredDeviations - (largest - mean) * (largest - othersMean)
-        let deviation = (max(othersDeviations, 0) / others).squareRoot()
+        let othersSquares = squares - (largest - mean) * (largest - othersMean)
+        let deviation = (max(othersSquares, 0) / others).squareRoot()
         let gap = largest - othersMean
         guard gap > 0 else { return 1 }
         guard others >= 2, deviation > 1e-6 * gap else { return Float(10 / gap) }
