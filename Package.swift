@@ -109,6 +109,7 @@ let package = Package(
 
         tests("LociKernelsTests", ["LociBase", "LociKernels"]),
         tests("LociFilteringTests", ["LociBase", "LociModel", "LociSearch"]),
+        tests("LociSearchTests", ["LociBase", "LociModel", "LociKernels", "LociSearch"]),
         tests("LociTextTests", ["LociBase", "LociModel", "LociText"]),
         tests("LociImportTests", ["LociBase", "LociModel", "LociImport"]),
         tests("LociStorageTests", ["LociBase", "LociModel", "LociStorage", "CLinux"]),

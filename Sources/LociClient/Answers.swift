@@ -111,8 +111,25 @@ public struct Matches: Equatable, Sendable {
     public let receipt: Receipt
     /// Some shard did not answer: there may be nearer points.
     public let isDegraded: Bool
-    /// Fewer than k points exist.
+    /// Fewer than k points exist that pass the filter.
     public let isExhausted: Bool
+}
+
+/// A pattern that was restored from what a collection holds.
+public struct Completion: Equatable, Sendable {
+    public let vector: [Float]
+    /// Steps that were taken.
+    public let steps: Int
+    /// The last step moved nothing: the pattern is a fixed point.
+    public let hasConverged: Bool
+    /// How well the vector that was asked with is known: 1 for a stored one, falling with noise,
+    /// 0 where nothing is like it.
+    public let familiarity: Float
+    /// Inverse temperature that was used.
+    public let beta: Float
+    public let receipt: Receipt
+    /// Some shard did not answer: what it holds had no part in it.
+    public let isDegraded: Bool
 }
 
 extension Outcome {
@@ -145,6 +162,19 @@ extension Points {
         else { throw unexpected(message) }
         self.init(
             points: points, receipt: answer.receipt, hasMore: answer.hasMore,
+            isDegraded: answer.isDegraded || !answer.receipt.isComplete)
+    }
+}
+
+extension Completion {
+    init(_ message: Message) throws(LociError) {
+        guard case .completionAnswer(let answer) = message.body, message.bulk.count == 1,
+            message.bulk[0].count % 4 == 0
+        else { throw unexpected(message) }
+        self.init(
+            vector: message.bulk[0].values(Float.self), steps: Int(answer.steps),
+            hasConverged: answer.hasConverged, familiarity: answer.familiarity, beta: answer.beta,
+            receipt: answer.receipt,
             isDegraded: answer.isDegraded || !answer.receipt.isComplete)
     }
 }
@@ -212,6 +242,7 @@ extension Receipt {
         tiers.add(other.tiers)
         bytesRead += other.bytesRead
         vectorsScored += other.vectorsScored
+        codesScanned += other.codesScanned
         locationsActive += other.locationsActive
         totalMicroseconds = max(totalMicroseconds, other.totalMicroseconds)
         coordinatorMicroseconds = max(coordinatorMicroseconds, other.coordinatorMicroseconds)

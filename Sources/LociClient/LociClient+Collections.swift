@@ -6,21 +6,25 @@ extension LociClient {
     /// Creates an empty collection of vectors.
     /// - Throws: ALREADY_EXISTS; INVALID_ARGUMENT.
     public func createCollection(
-        _ name: String, dimension: Int, metric: Metric
+        _ name: String, dimension: Int, metric: Metric, options: CollectionOptions = .init()
     ) async throws(LociError) {
         guard let dimension = UInt32(exactly: dimension) else {
             throw LociError(
                 .invalidArgument, "A dimension of \(dimension) is not possible.",
                 advice: "Choose 1 to \(Limits.dimension).")
         }
-        let body = CreateCollection(name: name, dimension: dimension, metric: metric)
+        let body = CreateCollection(
+            name: name, dimension: dimension, metric: metric, options: options)
         _ = try await call(.createCollection(body))
     }
 
     /// Creates an empty collection of texts, which the coordinator encodes by itself.
     /// - Throws: ALREADY_EXISTS; INVALID_ARGUMENT.
-    public func createTextCollection(_ name: String) async throws(LociError) {
-        let body = CreateCollection(name: name, dimension: 0, metric: .cosine, isText: true)
+    public func createTextCollection(
+        _ name: String, options: CollectionOptions = .init()
+    ) async throws(LociError) {
+        let body = CreateCollection(
+            name: name, dimension: 0, metric: .cosine, isText: true, options: options)
         _ = try await call(.createCollection(body))
     }
 
@@ -89,30 +93,39 @@ extension LociClient {
     /// - Parameters:
     ///   - k: 1 to `Limits.neighbours`.
     ///   - isExact: Compare with every point instead of those near by address.
-    ///   - probes: Hard locations to look at; 0 lets the coordinator choose.
+    ///   - probes: Hard locations to look at, with a radius at least so many; 0 lets the coordinator
+    ///     choose.
     ///   - maxTier: Postings in slower tiers are skipped: the answer is `isDegraded` then.
+    ///   - filter: Only points whose payload passes, such as `year >= 2024 and topic = "sport"`;
+    ///     empty means all. See `Filter`.
+    ///   - recall: The part of the true neighbours that is wanted, below 1; 0 means as the collection
+    ///     is tuned.
+    ///   - radius: Hard locations within this factor of the nearest one's squared distance are
+    ///     looked at; 0 lets the coordinator choose.
     /// - Throws: NOT_FOUND; INVALID_ARGUMENT. An answer that lacks a shard's part is not thrown but
     ///   flagged `isDegraded`.
     public func query(
         _ collection: String, vector: [Float], k: Int = 10, isExact: Bool = false, probes: Int = 0,
-        withPayload: Bool = true, withVector: Bool = false, maxTier: Tier? = nil
+        withPayload: Bool = true, withVector: Bool = false, maxTier: Tier? = nil,
+        filter: String = "", recall: Float = 0, radius: Float = 0
     ) async throws(LociError) -> Matches {
         let body = Query(
             collection: collection, k: UInt32(clamping: k), isExact: isExact,
             withPayload: withPayload, withVector: withVector, probes: UInt32(clamping: probes),
-            maxTier: maxTier)
+            maxTier: maxTier, filter: filter, recall: recall, radius: radius)
         return try Matches(try await call(.query(body), bulk: [Bytes(values: vector)]))
     }
 
     /// The k passages nearest to a text; otherwise like `query(_:vector:)`.
     public func query(
         _ collection: String, text: String, k: Int = 10, isExact: Bool = false, probes: Int = 0,
-        withPayload: Bool = true, withVector: Bool = false, maxTier: Tier? = nil
+        withPayload: Bool = true, withVector: Bool = false, maxTier: Tier? = nil,
+        filter: String = "", recall: Float = 0, radius: Float = 0
     ) async throws(LociError) -> Matches {
         let body = Query(
             collection: collection, k: UInt32(clamping: k), isExact: isExact,
             withPayload: withPayload, withVector: withVector, probes: UInt32(clamping: probes),
-            text: text, maxTier: maxTier)
+            text: text, maxTier: maxTier, filter: filter, recall: recall, radius: radius)
         return try Matches(try await call(.query(body)))
     }
 

@@ -22,6 +22,23 @@ public enum Import {
         }
     }
 
+    /// Opens a file of vectors together with a file of their payloads: one JSON object per line,
+    /// line n for row n - 1; an empty line is a point without payload.
+    /// - Throws: as `open`; INVALID_ARGUMENT when the first is no file of vectors, when the number
+    ///   of lines is not that of the rows, and while reading, with its number, for a line that is
+    ///   not a JSON object or has more than `Limits.payloadBytes`.
+    public static func open(
+        vectors path: String, payloads: String, skippingRows: UInt64 = 0
+    ) throws(LociError) -> any PointSource {
+        guard case .vectors(let suffix) = try format(of: path) else {
+            throw LociError(
+                .invalidArgument, "'\(path)' brings its own payloads.",
+                advice: "Payloads of their own file belong to .npy .fvecs .bvecs .fbin .u8bin.")
+        }
+        let vectors = try VectorFileSource(path: path, suffix: suffix, skippingRows: skippingRows)
+        return try PayloadSource(vectors, payloads: payloads, skippingRows: skippingRows)
+    }
+
     /// What a source says of itself.
     /// - Throws: as `open`.
     public static func describe(path: String) throws(LociError) -> SourceDescription {

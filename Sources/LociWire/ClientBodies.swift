@@ -47,6 +47,17 @@ public struct CreateCollection: Equatable, Sendable {
         self.indexedFields = indexedFields
     }
 
+    public init(
+        name: String, dimension: UInt32, metric: Metric, isText: Bool = false,
+        options: CollectionOptions
+    ) {
+        self.init(
+            name: name, dimension: dimension, metric: metric, isText: isText,
+            codeBits: UInt32(clamping: options.codeBits), copies: UInt32(clamping: options.copies),
+            indexedFields: options.indexedFields)
+    }
+
+    /// What was chosen, checked when the collection is made.
     public var options: CollectionOptions {
         var options = CollectionOptions(indexedFields: indexedFields)
         if codeBits != 0 { options.codeBits = Int(codeBits) }

@@ -16,6 +16,10 @@ struct ImportCommand: AsyncParsableCommand {
     var collection: String
     @Argument(help: "A file or a folder.", completion: .file())
     var path: String
+    @Option(
+        help: "Payloads of a file of vectors: one JSON object per line, in the order of its rows.",
+        completion: .file(extensions: ["jsonl", "gz"]))
+    var payloads: String?
     @Option(help: "Points of one request: 1 to \(Limits.pointsPerRequest).")
     var batch = 1024
     @Flag(help: "Start from the first row even if an earlier import was interrupted.")
@@ -36,11 +40,17 @@ struct ImportCommand: AsyncParsableCommand {
         let target = try await check(description, client)
         let status = try await client.status()
         let state = ImportState(
-            cluster: status.clusterID, collection: "\(collection)/\(target.space)", path: path)
+            cluster: status.clusterID, collection: "\(collection)/\(target.space)",
+            paths: [path] + (payloads.map { [$0] } ?? []))
         // A collection that holds less than was imported has lost it: begin anew.
         let stored = try await client.count(collection).count
         let first = restart || stored < state.rows ? 0 : state.rows
-        let source = try Import.open(path: path, skippingRows: first)
+        let source =
+            if let payloads {
+                try Import.open(vectors: path, payloads: payloads, skippingRows: first)
+            } else {
+                try Import.open(path: path, skippingRows: first)
+            }
         if first > 0 {
             Terminal.note("Resuming at row \(Show.count(first)); --restart starts from the first.")
         }

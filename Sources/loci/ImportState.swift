@@ -11,9 +11,12 @@ final class ImportState: Sendable {
 
     private static let interval = Duration.milliseconds(500)
 
-    init(cluster: UInt64, collection: String, path: String) {
-        let absolute = URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
-        let description = "\(cluster)|\(collection)|\(Self.fingerprint(of: absolute))"
+    init(cluster: UInt64, collection: String, paths: [String]) {
+        let content = paths.map { path in
+            let absolute = URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
+            return Self.fingerprint(of: absolute)
+        }
+        let description = "\(cluster)|\(collection)|\(content.joined(separator: "|"))"
         let key = Show.identity(Bytes(utf8: description).checksum())
         file = Self.folder.appending(path: key)
     }

@@ -3,8 +3,8 @@ import LociBase
 /// A filter made ready to run: what each field is asked, and how the answers combine.
 ///
 /// Invariants:
-/// - Fields and tests are at most 64 each, so that a run keeps its answers in two words, and what it
-///   has combined in a third.
+/// - Fields and tests are at most 64 each, so that a run keeps its answers in two words, and what
+///   it has combined in a third.
 final class FilterProgram: Sendable {
     /// One question to the values of a field.
     private struct Test: Sendable {

@@ -1,0 +1,184 @@
+import LociBase
+import LociModel
+import LociPlacement
+import LociSearch
+import LociWire
+import Testing
+
+@testable import LociCluster
+
+/// Completions over shards that hold vectors of the test's choice.
+@Suite struct CoordinatorCompletionTests {
+    private static let dimension = 32
+    private static let create = Body.createCollection(
+        CreateCollection(name: "points", dimension: UInt32(dimension), metric: .cosine))
+
+    private struct Stored {
+        var rows: [[Float]]
+        var random: SeededRandom
+
+        init(_ count: Int, seed: UInt64) {
+            random = SeededRandom(seed: seed)
+            rows = []
+            for _ in 0..<count {
+                var row = (0..<dimension).map { _ in random.chance(0.5) ? Float(1) : -1 }
+                let length = Float(dimension).squareRoot()
+                for index in row.indices { row[index] /= length }
+                rows.append(row)
+            }
+        }
+
+        /// A row with so many elements of the other sign.
+        mutating func noisy(_ row: Int, flips: Int) -> [Float] {
+            var vector = rows[row]
+            for index in (0..<dimension).shuffled(using: &random).prefix(flips) {
+                vector[index].negate()
+            }
+            return vector
+        }
+
+        /// What the shard with every so many-th row says.
+        func partial(_ shard: Int, of shards: Int, state: [Float], beta: Float) -> SoftmaxPartial {
+            var partial = SoftmaxPartial(dimension: dimension, beta: beta)
+            for index in stride(from: shard, to: rows.count, by: shards) {
+                partial.add(
+                    Bytes(values: rows[index]), count: 1, state: state, metric: .cosine)
+            }
+            return partial
+        }
+    }
+
+    private struct Restored {
+        var answer: CompletionAnswer
+        var vector: [Float]
+        var rounds: Int
+    }
+
+    /// Carries a completion out; `silent` shards never answer and are given up.
+    private func restore(
+        _ body: Complete, _ vector: [Float], _ stored: Stored, shards: Int,
+        silent: Set<ShardIndex> = []
+    ) -> Restored? {
+        var stage = CoordinatorStage(shards: shards)
+        stage.define(Self.create)
+        var directives = stage.ask(.complete(body), bulk: [Bytes(values: vector)])
+        var rounds = 0
+        while directives.replies.isEmpty, !directives.sent.isEmpty {
+            rounds += 1
+            let sent = directives.sent
+            for part in sent {
+                guard case .shardComplete(let asked) = part.message.body else { return nil }
+                if silent.contains(part.shard) {
+                    directives = stage.handle(
+                        .undeliverable(
+                            part.shard, requestID: part.message.header.requestID, nil))
+                    continue
+                }
+                let partial = stored.partial(
+                    Int(part.shard), of: shards, state: part.message.bulk[0].values(),
+                    beta: asked.beta)
+                directives = stage.reply(
+                    part,
+                    .partialCompletion(
+                        PartialCompletion(partial, isDegraded: false, receipt: Receipt())),
+                    bulk: [Bytes(values: partial.weighted)])
+            }
+        }
+        guard let reply = directives.replies.first, case .completionAnswer(let answer) = reply.body
+        else { return nil }
+        #expect((try? reply.validated()) != nil)
+        #expect(stage.node.operations.isEmpty && stage.node.awaited.isEmpty)
+        return Restored(answer: answer, vector: reply.bulk[0].values(), rounds: rounds)
+    }
+
+    private func alone(_ body: Complete, _ vector: [Float], _ stored: Stored) -> DenseAssociation {
+        var association = DenseAssociation(vector, metric: .cosine)
+        var beta = body.beta
+        if beta == 0 {
+            beta =
+                stored.partial(0, of: 1, state: association.state, beta: 0).spread.recallBeta
+        }
+        while association.steps < Int(body.steps), !association.isFixedPoint {
+            association.advance(stored.partial(0, of: 1, state: association.state, beta: beta))
+        }
+        return association
+    }
+
+    @Test(arguments: [1, 2, 4], [Float(0), 3, 20])
+    func whatShardsRestoreTogetherIsWhatOneDoesAlone(shards: Int, beta: Float) throws {
+        var stored = Stored(300, seed: 1)
+        for row in [0, 17, 299] {
+            let vector = stored.noisy(row, flips: 4)
+            let body = Complete(collection: "points", steps: 8, beta: beta)
+            let single = alone(body, vector, stored)
+            let restored = try #require(restore(body, vector, stored, shards: shards))
+            let difference = zip(single.state, restored.vector).map { abs($0 - $1) }.max()!
+            #expect(difference < 1e-5)
+            #expect(restored.answer.steps == UInt32(single.steps))
+            #expect(restored.answer.hasConverged == single.isFixedPoint)
+            #expect(restored.rounds == single.steps + (beta == 0 ? 1 : 0))
+            #expect(!restored.answer.isDegraded && restored.answer.beta > 0)
+        }
+    }
+
+    @Test func aNoisyPatternComesBackAndIsKnownTheBetterTheLessNoiseThereIs() throws {
+        var stored = Stored(200, seed: 2)
+        var last = Float(1.001)
+        for flips in [0, 2, 4, 6] {
+            let vector = stored.noisy(50, flips: flips)
+            let body = Complete(collection: "points", steps: 10, beta: 30)
+            let restored = try #require(restore(body, vector, stored, shards: 2))
+            let likeness = zip(restored.vector, stored.rows[50]).reduce(0) { $0 + $1.0 * $1.1 }
+            #expect(likeness > 0.99, "\(flips) flips")
+            #expect(restored.answer.hasConverged)
+            #expect(restored.answer.familiarity < last)
+            last = restored.answer.familiarity
+        }
+    }
+
+    @Test func stepsAreCountedAndBounded() throws {
+        var stored = Stored(300, seed: 3)
+        let body = Complete(collection: "points", steps: 1, beta: 3)
+        let vector = stored.noisy(4, flips: 9)
+        let restored = try #require(restore(body, vector, stored, shards: 2))
+        #expect(restored.answer.steps == 1 && restored.rounds == 1)
+        #expect(!restored.answer.hasConverged)
+    }
+
+    @Test func withoutAShardACompletionSaysThatItIsDegraded() throws {
+        var stored = Stored(100, seed: 4)
+        let body = Complete(collection: "points", beta: 20)
+        let restored = try #require(
+            restore(body, stored.noisy(2, flips: 2), stored, shards: 2, silent: [1]))
+        #expect(restored.answer.isDegraded && !restored.answer.receipt.isComplete)
+        // Row 2 lives on shard 0.
+        let likeness = zip(restored.vector, stored.rows[2]).reduce(0) { $0 + $1.0 * $1.1 }
+        #expect(likeness > 0.99)
+    }
+
+    @Test func withoutAnyShardACompletionFails() {
+        var stage = CoordinatorStage()
+        stage.define(Self.create)
+        let vector = Bytes(values: [Float](repeating: 1, count: Self.dimension))
+        let asked = stage.ask(.complete(Complete(collection: "points", beta: 1)), bulk: [vector])
+        var last: [CoordinatorDirective] = []
+        for part in asked.sent {
+            last = stage.handle(
+                .undeliverable(part.shard, requestID: part.message.header.requestID, nil))
+        }
+        #expect(last.failure?.code == .unavailable)
+        let wrong = stage.ask(
+            .complete(Complete(collection: "points")), bulk: [Bytes(values: [Float(1)])])
+        #expect(wrong.failure?.code == .invalidArgument)
+    }
+
+    @Test func whatAnEmptyCollectionRestoresIsTheVectorItself() throws {
+        let vector = [Float](repeating: 0.5, count: Self.dimension)
+        let body = Complete(collection: "points")
+        let restored = try #require(restore(body, vector, Stored(0, seed: 5), shards: 2))
+        #expect(restored.answer.familiarity == 0)
+        #expect(restored.answer.hasConverged)
+        let length = restored.vector.reduce(0) { $0 + $1 * $1 }
+        #expect(abs(length - 1) < 1e-5)
+    }
+}
