@@ -35,8 +35,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 /// Addresses are made and compared word by word for a block of locations at once, so that no address
 /// is ever in memory. Plain loops over the block: compilers turn them into vectors for each target.
-size_t ActiveLocations(uint64_t seed, uint64_t first, uint64_t stride, size_t count,
-                       const uint64_t *address, size_t bits, uint32_t radius, uint64_t *active) {
+size_t ActiveLocations(uint64_t seed, uint64_t first, size_t count, const uint64_t *address,
+                       size_t bits, uint32_t radius, uint64_t *active) {
   constexpr size_t block = 16;
   const size_t words = (bits + 63) / 64;
   const uint64_t last_mask = bits % 64 == 0 ? ~0ull : (1ull << (bits % 64)) - 1;
@@ -45,7 +45,7 @@ size_t ActiveLocations(uint64_t seed, uint64_t first, uint64_t stride, size_t co
   size_t found = 0;
   for (size_t done = 0; done < count; done += block) {
     for (size_t i = 0; i < block; ++i) {
-      states[i] = Mix(start + (first + stride * (done + i) + 1) * kGolden);
+      states[i] = Mix(start + (first + done + i + 1) * kGolden);
       distances[i] = 0;
     }
     for (size_t word = 0; word < words; ++word) {
@@ -62,7 +62,7 @@ size_t ActiveLocations(uint64_t seed, uint64_t first, uint64_t stride, size_t co
     // Beyond the last location the block is computed and left out.
     const size_t here = std::min(block, count - done);
     for (size_t i = 0; i < here; ++i) {
-      if (distances[i] <= radius) active[found++] = first + stride * (done + i);
+      if (distances[i] <= radius) active[found++] = first + done + i;
     }
   }
   return found;
@@ -145,12 +145,10 @@ uint64_t loci_location_word(uint64_t seed, uint64_t location, uint64_t word) {
   return loci::Mix(loci::LocationState(seed, location) + (word + 1) * loci::kGolden);
 }
 
-size_t loci_active_locations(uint64_t seed, uint64_t first, uint64_t stride, size_t count,
-                             const uint64_t *address, size_t bits, uint32_t radius,
-                             uint64_t *active) {
+size_t loci_active_locations(uint64_t seed, uint64_t first, size_t count, const uint64_t *address,
+                             size_t bits, uint32_t radius, uint64_t *active) {
   using namespace loci;
-  return HWY_DYNAMIC_DISPATCH(ActiveLocations)(seed, first, stride, count, address, bits, radius,
-                                               active);
+  return HWY_DYNAMIC_DISPATCH(ActiveLocations)(seed, first, count, address, bits, radius, active);
 }
 
 void loci_counters_write(const uint64_t *pattern, size_t bits, int8_t *counters) {

@@ -30,23 +30,25 @@ extension Kernels {
         loci_location_word(seed, location, UInt64(word))
     }
 
-    /// Of the `count` hard locations `first`, `first + stride`, ... those whose address differs in
-    /// at most `radius` of its first `bits` bits from `address`; ascending. Addresses are made and
+    /// Of the hard locations of these ranges those whose address differs in at most `radius` of its
+    /// first `bits` bits from `address`, in the order of the ranges. Addresses are made and
     /// compared word by word: none is ever in memory.
     public static func activeLocations(
-        seed: UInt64, first: UInt64, stride: UInt64, count: Int, address: [UInt64], bits: Int,
+        seed: UInt64, ranges: some Sequence<Range<UInt64>>, address: [UInt64], bits: Int,
         radius: Int
     ) -> [UInt64] {
-        precondition(count >= 0 && bits > 0 && address.count == (bits + 63) / 64)
+        precondition(bits > 0 && address.count == (bits + 63) / 64)
         // In blocks, so that the room for what is found stays small.
-        let block = 1 << 14
+        let block = 4096
         var active: [UInt64] = []
-        var room = [UInt64](repeating: 0, count: min(block, count))
-        for start in Swift.stride(from: 0, to: count, by: block) {
-            let found = unsafe loci_active_locations(
-                seed, first + stride * UInt64(start), stride, min(block, count - start), address,
-                bits, UInt32(clamping: radius), &room)
-            active.append(contentsOf: room[..<found])
+        var room = [UInt64](repeating: 0, count: block)
+        for range in ranges {
+            for first in stride(from: range.lowerBound, to: range.upperBound, by: block) {
+                let found = unsafe loci_active_locations(
+                    seed, first, min(block, Int(range.upperBound - first)), address, bits,
+                    UInt32(clamping: radius), &room)
+                active.append(contentsOf: room[..<found])
+            }
         }
         return active
     }

@@ -26,12 +26,18 @@ public struct FieldGeometry: Sendable {
     public var partitions: UInt64 { partitionDivisor.value }
 
     public init(_ field: FieldDefinition, partitions: Int) {
+        self.init(
+            field, partitions: partitions,
+            pagesPerStripe: max(1, Layout.stripeBytes / field.pageBytes))
+    }
+
+    init(_ field: FieldDefinition, partitions: Int, pagesPerStripe: Int) {
         precondition(partitions > 0)
         space = field.space
         cellBytes = field.cellBytes
         pageBytes = field.pageBytes
         cellDivisor = Divisor(UInt64(field.pageBytes / field.cellBytes))
-        pageDivisor = Divisor(UInt64(max(1, Layout.stripeBytes / field.pageBytes)))
+        pageDivisor = Divisor(UInt64(pagesPerStripe))
         partitionDivisor = Divisor(UInt64(partitions))
     }
 

@@ -21,8 +21,8 @@ public struct MemoryDefinition: Hashable, Sendable {
     public let field: FieldDefinition
 
     public static let mostBits = 8192
-    /// Every one is compared with every address.
-    public static let mostLocations: UInt64 = 1 << 32
+    /// Every one is compared with every address; and sums of this many counters fit an int32.
+    public static let mostLocations: UInt64 = 1 << 24
 
     /// - Throws: INVALID_ARGUMENT with a sentence.
     public init(
@@ -58,9 +58,22 @@ public struct MemoryDefinition: Hashable, Sendable {
     /// Of an address, and of what is stored at it, packed.
     public var vectorBytes: Int { (bits + 7) / 8 }
 
-    /// Vectors in one request, so that the sums of their counters fit an answer; the client library
-    /// splits what is more.
+    /// Vectors in one request, so that the sums of their counters fit an answer, and that comparing
+    /// them with all hard locations takes a shard well below a tenth of a second; the client
+    /// library splits what is more.
     public var vectorsPerRequest: Int {
-        min(Limits.pointsPerRequest, max(1, Limits.chunkBytes / (bits * 4)))
+        let words = Int(locations) * ((bits + 63) / 64)
+        let bound = min(Limits.chunkBytes / (bits * 4), Self.comparedWords / words)
+        return min(Limits.pointsPerRequest, max(1, bound))
+    }
+
+    private static let comparedWords = 1 << 27
+}
+
+extension FieldGeometry {
+    /// Of a memory's counters. They go round-robin page by page, so that also a small memory lies
+    /// on all partitions: each access touches hard locations everywhere.
+    public init(_ memory: MemoryDefinition, partitions: Int) {
+        self.init(memory.field, partitions: partitions, pagesPerStripe: 1)
     }
 }

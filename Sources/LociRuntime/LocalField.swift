@@ -1,9 +1,7 @@
-import Dispatch
 public import LociBase
 public import LociModel
 public import LociStorage
 public import LociTiering
-import Synchronization
 
 /// A field of one partition in this very process, without a cluster: for programs that embed the
 /// storage, and for measuring it. One thread at a time may use it.
@@ -18,8 +16,7 @@ public final class LocalField {
     private let arena: PageArena
     private var table: PageTable
     private let cellsPerPage: UInt64
-    /// One thread each.
-    private let queues: [DispatchQueue]
+    private let reads: ParallelReads
     private var pending: [Bytes] = []
     private var end: LSN
     private static let space: SpaceID = 1
@@ -36,7 +33,7 @@ public final class LocalField {
         pageIn: PageInKind = .direct, ioThreads: Int = 16, writeBufferBytes: Int = 64 << 20
     ) throws(LociError) {
         precondition(cellBytes > 0 && cellBytes <= pageBytes && ioThreads > 0)
-        queues = (0..<ioThreads).map { DispatchQueue(label: "loci.local-field.\($0)") }
+        reads = ParallelReads(threads: ioThreads, label: "loci.local-field")
         self.cellBytes = cellBytes
         self.cellCount = cellCount
         self.pageBytes = pageBytes
@@ -157,7 +154,8 @@ public final class LocalField {
             PageRequest(address: $0.address, pageBytes: $0.pageBytes)
         }
         var failure: LociError?
-        for (request, answer) in zip(requests, answers(to: requests)) {
+        for (request, answer) in zip(
+            requests, reads.read(requests, from: store, into: arena)) {
             switch answer {
             case .loaded(let bytes, _): _ = table.arrived(request.address, bytes)
             case .failed(let error):
@@ -167,24 +165,6 @@ public final class LocalField {
             }
         }
         if let failure { throw failure }
-    }
-
-    /// Asks the store on several threads at once.
-    private func answers(to requests: [PageRequest]) -> [PageAnswer] {
-        let parts = min(queues.count, requests.count)
-        if parts <= 1 { return store.readPages(requests, into: arena) }
-        let found = Answers(parts: parts)
-        let group = DispatchGroup()
-        for part in 0..<parts {
-            let range =
-                (requests.count * part / parts)..<(requests.count * (part + 1) / parts)
-            queues[part].async(group: group) { [store, arena] in
-                let answers = store.readPages(Array(requests[range]), into: arena)
-                found.parts.withLock { $0[part] = answers }
-            }
-        }
-        group.wait()
-        return found.parts.withLock { $0.flatMap { $0 } }
     }
 
     private static func noRoom(_ bytes: Int) -> LociError {
@@ -227,11 +207,4 @@ public final class LocalField {
             throw error.sentence
         }
     }
-}
-
-/// What threads have found, part by part.
-private final class Answers: Sendable {
-    let parts: Mutex<[[PageAnswer]]>
-
-    init(parts: Int) { self.parts = Mutex([[PageAnswer]](repeating: [], count: parts)) }
 }

@@ -9,10 +9,10 @@ struct BenchKernels: ParsableCommand {
         commandName: "kernels",
         abstract: "Measures the integer kernels and the scan of codes; needs no cluster.",
         discussion: """
-            Products of a square matrix with a vector on one core: wNxM are bipolar integers of N \
-            bits with M bits, int8 and fp32 the plain ones. GMAC/s counts products of single bits. \
-            Then scans of a page of codes: sign, when the first plane rules every row out, and all, \
-            when every row is compared by all bits.
+            Products of a square matrix with a vector on one core: wNxM are bipolar integers of \
+            N bits with M bits, int8 and fp32 the plain ones. GMAC/s counts products of single \
+            bits. Then scans of a page of codes: sign, when the first plane rules every row out, \
+            and all, when every row is compared by all bits.
             Kernels take turns, and medians are shown: ratios hold within one run, times only on \
             a machine at rest.
             """)
@@ -71,7 +71,7 @@ struct BenchKernels: ParsableCommand {
     }
 }
 
-/// What the kernels write, kept from round to round, and a sum of it that nothing may optimise away.
+/// What the kernels write, kept from round to round, and a sum of it, so that no work is left out.
 private struct Outputs {
     var floats: [Float] = []
     var words: [Int32] = []

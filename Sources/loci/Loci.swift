@@ -15,7 +15,8 @@ struct Loci: AsyncParsableCommand {
             """,
         version: LociVersion.program,
         subcommands: [
-            FieldCommand.self, CollectionCommand.self, ReadCommand.self, WriteCommand.self,
+            FieldCommand.self, CollectionCommand.self, MemoryCommand.self, ReadCommand.self,
+            WriteCommand.self,
             PrefetchCommand.self, ReleaseCommand.self,
             ImportCommand.self, QueryCommand.self, RetrieveCommand.self, ScrollCommand.self,
             CountCommand.self, DeleteCommand.self, CompleteCommand.self, TuneCommand.self,

@@ -17,12 +17,11 @@ void loci_add_weighted_f32(const float *rows, size_t row_stride_floats, size_t r
 /// (Steele, Lea and Flood, 2014), started at the SplitMix64 mix of seed and location.
 uint64_t loci_location_word(uint64_t seed, uint64_t location, uint64_t word);
 
-/// Of the `count` hard locations `first`, `first + stride`, ... those whose address differs from
-/// `address` in at most `radius` of its first `bits` bits, ascending, into `active`, which has room
-/// for `count`. Returns how many. Of `address`, bits from `bits` on are not looked at.
-size_t loci_active_locations(uint64_t seed, uint64_t first, uint64_t stride, size_t count,
-                             const uint64_t *address, size_t bits, uint32_t radius,
-                             uint64_t *active);
+/// Of the `count` hard locations from `first` on those whose address differs from `address` in at
+/// most `radius` of its first `bits` bits, ascending, into `active`, which has room for `count`.
+/// Returns how many. Of `address`, bits from `bits` on are not looked at.
+size_t loci_active_locations(uint64_t seed, uint64_t first, size_t count, const uint64_t *address,
+                             size_t bits, uint32_t radius, uint64_t *active);
 
 /// counters[i] += bit i of `pattern` ? 1 : -1, kept within +-127.
 void loci_counters_write(const uint64_t *pattern, size_t bits, int8_t *counters);

@@ -87,6 +87,9 @@ extension CoordinatorNode {
         case .points(let points):
             operation.receipt.addWork(of: points.receipt)
             takePoints(points, message.bulk, part, &operation)
+        case .shardMemoryAnswer(let answer):
+            operation.receipt.addWork(of: answer.receipt)
+            takeSums(message.bulk, &operation)
         case .residencyAnswer(let residency):
             takeResidency(residency, message.bulk[0], &operation)
         case .ticketAnswer(let answer): takeTicket(answer, &operation)
@@ -121,6 +124,7 @@ extension CoordinatorNode {
         case .plant(let space): planted(space, operation)
         case .findMoves(let space, let partition, let found, let hasMore):
             foundMoves(space, partition, found, hasMore, operation, into: &directives)
+        case .memoryRead(let read): advance(read, operation, into: &directives)
         case .residency(let residency): finish(residency, operation, into: &directives)
         case .scrub(let scrub): finish(scrub, operation, into: &directives)
         case .snapshot(let snapshot): advance(snapshot, operation, into: &directives)

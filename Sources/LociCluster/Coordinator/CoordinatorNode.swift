@@ -259,6 +259,10 @@ public struct CoordinatorNode: Sendable {
         case .scroll(let scroll):
             try self.scroll(scroll, client, deadline, into: &directives)
         case .count(let count): try self.count(count, client, deadline, into: &directives)
+        case .writeMemory(let write):
+            try self.write(write, bulk, client, deadline, into: &directives)
+        case .readMemory(let read):
+            try self.read(read, bulk, client, deadline, into: &directives)
         case .residency(let question):
             try residency(question, client, deadline, into: &directives)
         case .scrub(let scrub): self.scrub(scrub, client, deadline, into: &directives)

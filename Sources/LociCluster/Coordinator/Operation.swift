@@ -49,6 +49,7 @@ struct Operation: Sendable {
         case sample(SampleOperation)
         case plant(SpaceID)
         case findMoves(SpaceID, PartitionIndex, found: [PointID], hasMore: Bool)
+        case memoryRead(MemoryReadOperation)
         case residency(ResidencyOperation)
         case scrub(ScrubOperation)
         case snapshot(SnapshotOperation)

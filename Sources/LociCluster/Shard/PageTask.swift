@@ -33,6 +33,8 @@ struct PageTask: Sendable {
         case cells(CellsTask)
         case search(SearchTask)
         case points(PointsTask)
+        case memoryRead(MemoryReadTask)
+        case memoryWrite(MemoryWriteTask)
         case rewrite(RewriteTask)
         case reassign(ReassignTask)
         /// Its content is with the function that runs it.
@@ -49,7 +51,8 @@ struct PageTask: Sendable {
         case .cells(let task): task.asker
         case .search(let task): task.asker
         case .points(let task): task.asker
-        case .rewrite, .reassign, .running: nil
+        case .memoryRead(let task): task.asker
+        case .memoryWrite, .rewrite, .reassign, .running: nil
         }
     }
 

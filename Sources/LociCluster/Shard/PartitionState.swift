@@ -75,6 +75,8 @@ public struct PartitionState: Sendable {
         let fields = Set(newer.fields.map(\.space))
         let collections = Set(newer.collections.map(\.space))
         effects.dropped += catalog.fields.map(\.space).filter { !fields.contains($0) }
+        let memories = Set(newer.memories.map(\.space))
+        effects.dropped += catalog.memories.map(\.space).filter { !memories.contains($0) }
         for gone in catalog.collections where !collections.contains(gone.space) {
             effects.dropped += [gone.vectorSpace, gone.payloadSpace, gone.codeSpace]
             slices[gone.space] = nil
@@ -92,15 +94,16 @@ public struct PartitionState: Sendable {
         for field in catalog.fields {
             geometries[field.space] = FieldGeometry(field, partitions: partitions)
         }
+        for memory in catalog.memories {
+            geometries[memory.space] = FieldGeometry(memory, partitions: partitions)
+        }
     }
 
     private func writeCells(
         _ space: SpaceID, _ cells: [CellIndex], _ bytes: Bytes, effects: inout Effects
     ) {
-        guard let field = catalog.field(space: space), let geometry = geometries[space] else {
-            return
-        }
-        let cellBytes = field.cellBytes
+        guard let geometry = geometries[space] else { return }
+        let cellBytes = geometry.cellBytes
         var index = 0
         while index < cells.count {
             let place = geometry.place(of: cells[index])
@@ -111,14 +114,14 @@ public struct PartitionState: Sendable {
                 end += 1
             }
             var part = bytes.slice((index * cellBytes)..<(end * cellBytes))
-            let rest = field.pageBytes - part.count
+            let rest = geometry.pageBytes - part.count
             if rest > 0, end - index == Int(geometry.cellsPerPage) {
                 // Nothing of the page is kept, so that one that is damaged is whole again.
                 part = Bytes.joined([part, Bytes(zeros: rest)])
             }
             effects.writes.append(
                 PageWrite(
-                    address: place.address, pageBytes: field.pageBytes, offset: place.offset,
+                    address: place.address, pageBytes: geometry.pageBytes, offset: place.offset,
                     bytes: part))
             index = end
         }

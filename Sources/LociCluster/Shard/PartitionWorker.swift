@@ -21,6 +21,8 @@ struct PartitionWorker: Sendable {
         /// The targets are read when the claim is applied, before it.
         case claimed(Asker)
         case install(UInt64)
+        /// The last of what each has asked to be written; what reading the pages took.
+        case memoryWritten([Asker], Receipt)
         case none
     }
 
@@ -36,6 +38,7 @@ struct PartitionWorker: Sendable {
     /// Of the records in `queue`, encoded.
     private(set) var queuedBytes = 0
     var inFlight: [Pending] = []
+    var memoryWrites = MemoryWrites()
     var rewrites: [RewriteKey: RewriteProgress] = [:]
     /// Rows that postings on their way into a rewrite have got since it began.
     var appended: [RewriteKey: [SplitRow]] = [:]

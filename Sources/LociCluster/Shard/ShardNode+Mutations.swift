@@ -27,6 +27,8 @@ extension ShardNode {
             case .shardWrite(let write):
                 try enqueue(
                     try record(write, message.bulk), write.partition, .acknowledge(asker))
+            case .shardMemoryWrite(let write):
+                try self.write(write, message.bulk, asker, into: &directives)
             case .claim(let claim) where !claim.isLookup:
                 let record = try record(claim, message.bulk, message.header.sequence)
                 try enqueue(record, claim.partition, .claimed(asker))
@@ -165,7 +167,7 @@ extension ShardNode {
             space: put.space, sequence: sequence, generation: put.generation, points: points)
     }
 
-    private mutating func enqueue(
+    mutating func enqueue(
         _ record: LogRecord, _ partition: PartitionIndex, _ reply: PartitionWorker.Reply
     ) throws(LociError) {
         guard let worker = workers[partition] else {
@@ -291,6 +293,8 @@ extension ShardNode {
             answer(
                 install.asker, .acknowledged(Acknowledged(count: catalogVersion)),
                 into: &directives)
+        case .memoryWritten(let askers, let receipt):
+            memoryWritten(askers, receipt, partition, into: &directives)
         case .none: break
         }
     }
@@ -307,6 +311,8 @@ extension ShardNode {
             if let install = installs.removeValue(forKey: number) {
                 refuse(install.asker, error, into: &directives)
             }
+        case .memoryWritten(let askers, _):
+            memoryWriteFailed(askers, error, partition, into: &directives)
         case .none: break
         }
         if let key = pending.record.rewriteKey { workers[partition]!.endRewrite(key) }

@@ -167,6 +167,14 @@ extension ShardNode {
             task.kind = .running
             needs = run(&points, &task, into: &directives)
             task.kind = .points(points)
+        case .memoryRead(var read):
+            task.kind = .running
+            needs = run(&read, &task, into: &directives)
+            task.kind = .memoryRead(read)
+        case .memoryWrite(var write):
+            task.kind = .running
+            needs = run(&write, &task)
+            task.kind = .memoryWrite(write)
         case .rewrite(var rewrite):
             task.kind = .running
             needs = run(&rewrite, &task)
@@ -186,6 +194,9 @@ extension ShardNode {
         if let asker = task.asker { refuse(asker, error, into: &directives) }
         if case .rewrite(let rewrite) = task.kind {
             workers[rewrite.partition]?.endRewrite(rewrite.key)
+        }
+        if case .memoryWrite(let write) = task.kind {
+            memoryWriteFailed(write.askers, error, write.partition, into: &directives)
         }
     }
 

@@ -281,6 +281,8 @@ public struct ShardNode: Sendable {
         case .shardComplete(let step): complete(step, message.bulk, asker, into: &directives)
         case .shardCollectionInfo(let question): report(question, asker, into: &directives)
         case .fetch(let fetch): self.fetch(fetch, message.bulk, asker, into: &directives)
+        case .shardMemoryRead(let read):
+            self.read(read, message.bulk, asker, into: &directives)
         case .shardScroll(let scroll): self.scroll(scroll, asker, into: &directives)
         case .shardCount(let count): self.count(count, asker, into: &directives)
         case .shardResidency(let question): survey(question, asker, into: &directives)

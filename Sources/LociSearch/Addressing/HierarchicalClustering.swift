@@ -49,7 +49,7 @@ public struct HierarchicalClustering: Sendable {
             switch self {
             case .size(let size):
                 members <= size
-                    ? 1 : min(HierarchicalClustering.branches, max(2, members / size + 1))
+                    ? 1 : min(HierarchicalClustering.branches, members, max(2, members / size + 1))
             case .leaves(let wanted): min(HierarchicalClustering.branches, wanted, members)
             }
         }

@@ -1,14 +1,15 @@
 public import LociBase
 public import LociKernels
 
-/// Scans rows of codes for one query. The sign plane of every row is compared first; only rows whose
-/// bound it cannot put above the threshold are compared by all their bits.
+/// Scans rows of codes for one query. The sign plane of every row is compared first; only rows
+/// whose bound it cannot put above the threshold are compared by all their bits.
 ///
 /// Bounds hold with a probability that `epsilon` decides, not with certainty: 1.9 for about 97 % of
 /// lower bounds, 3 for practically all.
 ///
-/// A caller that walks postings nearest first and wants the k nearest points keeps the k-th smallest
-/// upper bound of different points as its threshold. It may be lowered between any two calls.
+/// A caller that walks postings nearest first and wants the k nearest points keeps the k-th
+/// smallest upper bound of different points as its threshold. It may be lowered between any two
+/// calls. The same point in two postings gives two candidates, with different bounds.
 public struct CodeScanner: Sendable {
     private let query: CodeQuery
     private let epsilon: Float

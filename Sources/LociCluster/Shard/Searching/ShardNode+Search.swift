@@ -111,6 +111,17 @@ extension ShardNode {
 
     // MARK: Which postings
 
+    /// The address of a vector among the hard locations of all partitions here.
+    public func address(
+        of vector: [Float], _ space: SpaceID, most: Int, epsilon: Float
+    ) -> [LocationKey] {
+        let found = slices(of: space).flatMap { slice in
+            slice.locations.address(
+                of: vector, metric: slice.definition.metric, most: most, epsilon: epsilon)
+        }
+        return found.map(\.key)
+    }
+
     /// The hard locations to look at: the wanted ones, or what became of them.
     func locations(of search: SearchTask) -> [LocationKey] {
         var keys: Set<LocationKey> = []

@@ -1,39 +1,6 @@
 public import LociBase
 import LociKernels
-
-extension KanervaMemory.Definition {
-    /// The address of a hard location.
-    public func address(of location: UInt64) -> BinaryVector {
-        BinaryVector(
-            words: (0..<((bits + 63) / 64)).map {
-                Kernels.locationWord(seed: seed, location: location, word: $0)
-            }, count: bits)
-    }
-
-    /// The hard locations of `range` whose distance from `address` is at most the radius,
-    /// ascending. Costs a few nanoseconds for each location of the range and 64 bits.
-    public func activeLocations(
-        of address: BinaryVector, in range: Range<UInt64>
-    ) -> [UInt64] {
-        activeLocations(of: address, part: 0, of: 1, in: range)
-    }
-
-    /// The same among the locations of one of several parts: those of the range whose number leaves
-    /// `part` when divided by `parts`.
-    public func activeLocations(
-        of address: BinaryVector, part: UInt64, of parts: UInt64, in range: Range<UInt64>
-    ) -> [UInt64] {
-        precondition(address.count == bits, "an address of another length")
-        precondition(part < parts && range.upperBound <= locations, "no such locations")
-        let start = range.lowerBound
-        let first = start + (part + parts - start % parts) % parts
-        guard first < range.upperBound else { return [] }
-        let count = (range.upperBound - 1 - first) / parts + 1
-        return Kernels.activeLocations(
-            seed: seed, first: first, stride: parts, count: Int(count), address: address.words,
-            bits: bits, radius: radius)
-    }
-}
+public import LociModel
 
 /// The counters of one hard location: one int8 for each bit, from -127 to 127.
 public enum KanervaCounters {
@@ -80,14 +47,14 @@ public struct KanervaSums: Hashable, Sendable {
 
     /// Each bit is the sign of its sum. Where a sum is 0 the bit is random, but always the same for
     /// the same memory and address.
-    public func pattern(of definition: KanervaMemory.Definition, at address: BinaryVector)
+    public func pattern(of memory: MemoryDefinition, at address: BinaryVector)
         -> BinaryVector
     {
-        precondition(values.count == definition.bits && address.count == definition.bits)
+        precondition(values.count == memory.bits && address.count == memory.bits)
         var random = SeededRandom(
-            seed: address.words.reduce(mix64(~definition.seed)) { mix64($0 ^ $1) })
-        let ties = BinaryVector(random: definition.bits, using: &random)
-        var pattern = BinaryVector(zeros: definition.bits)
+            seed: address.words.reduce(mix64(~memory.seed)) { mix64($0 ^ $1) })
+        let ties = BinaryVector(random: memory.bits, using: &random)
+        var pattern = BinaryVector(zeros: memory.bits)
         for bit in values.indices {
             pattern[bit] = values[bit] == 0 ? ties[bit] : values[bit] > 0
         }

@@ -1,5 +1,4 @@
 public import LociBase
-public import LociModel
 
 /// A point of the space {0, 1}^n, packed into words, bit 0 in the lowest place of the first word.
 ///
@@ -82,5 +81,25 @@ public struct BinaryVector: Hashable, Sendable {
             (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) }
         }
         return Bytes(Array(bytes.prefix((count + 7) / 8)))
+    }
+
+    /// Several, packed one after the other, as they travel.
+    /// - Throws: INVALID_ARGUMENT if the bytes are not `count` vectors of `bits` bits.
+    public static func unpacked(
+        _ bytes: Bytes, count: Int, bits: Int
+    ) throws(LociError) -> [BinaryVector] {
+        let size = (bits + 7) / 8
+        guard bytes.count == count * size else {
+            throw LociError(
+                .invalidArgument,
+                "\(bytes.count) bytes are not \(count) vectors of \(bits) bits.",
+                advice: "A vector of \(bits) bits takes \(size) bytes.")
+        }
+        var vectors: [BinaryVector] = []
+        for index in 0..<count {
+            vectors.append(
+                try BinaryVector(bytes.slice((index * size)..<((index + 1) * size)), count: bits))
+        }
+        return vectors
     }
 }

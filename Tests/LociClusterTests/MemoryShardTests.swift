@@ -1,0 +1,201 @@
+import LociBase
+import LociModel
+import LociSearch
+import LociStorage
+import LociTiering
+import LociWire
+import Testing
+
+@testable import LociCluster
+
+/// A shard with a memory, and the counters that it should have.
+private struct MemoryStage {
+    var shard: ShardStage
+    let memory: MemoryDefinition
+    var expected: [UInt64: Bytes] = [:]
+    /// Writes that have not been answered, in order.
+    var open: [(request: UInt64, addresses: [BinaryVector], data: [BinaryVector])] = []
+    /// All records that became durable.
+    var log: [LogRecord] = []
+    private var catalog = Catalog()
+
+    init(budgetBytes: Int, locations: UInt64 = 3000) throws {
+        shard = ShardStage(dram: .dram(budgetBytes: budgetBytes))
+        memory = try catalog.createMemory(
+            name: "m", bits: 250, locations: locations, radius: 110, seed: 3)
+        shard.install(catalog)
+    }
+
+    mutating func write(_ addresses: [BinaryVector], _ data: [BinaryVector]) {
+        let body = ShardMemoryWrite(
+            space: memory.space, partition: 0, count: UInt32(addresses.count))
+        let request = shard.send(
+            .shardMemoryWrite(body),
+            bulk: [addresses, data].map { Bytes.joined($0.map(\.packed)) }, isMutation: true)
+        open.append((request, addresses, data))
+    }
+
+    mutating func commit() { log += shard.commit() }
+
+    /// Lays answered writes into what is expected. Returns the errors.
+    mutating func takeAnswers() -> [LociError] {
+        var errors: [LociError] = []
+        while let first = open.first, let answer = shard.answers[first.request] {
+            open.removeFirst()
+            switch answer.body {
+            case .acknowledged: learn(first.addresses, first.data)
+            case .failure(let error): errors.append(error)
+            default: Issue.record("answered with another body")
+            }
+        }
+        return errors
+    }
+
+    private mutating func learn(_ addresses: [BinaryVector], _ data: [BinaryVector]) {
+        for (address, pattern) in zip(addresses, data) {
+            for location in memory.activeLocations(of: address, in: 0..<memory.locations) {
+                expected[location] = KanervaCounters.adding(
+                    [pattern], to: expected[location] ?? Bytes(zeros: memory.bits))
+            }
+        }
+    }
+
+    /// Lets everything happen that is still to happen.
+    mutating func settle() {
+        while !shard.loads.isEmpty || !shard.commits.isEmpty {
+            shard.loadAll()
+            commit()
+        }
+    }
+
+    mutating func sums(at addresses: [BinaryVector]) -> [KanervaSums]? {
+        let request = shard.send(
+            .shardMemoryRead(
+                ShardMemoryRead(space: memory.space, count: UInt32(addresses.count))),
+            bulk: [Bytes.joined(addresses.map(\.packed))])
+        settle()
+        guard let answer = shard.answers[request], case .shardMemoryAnswer = answer.body else {
+            return nil
+        }
+        let values = answer.bulk[0].values(Int32.self)
+        let active = answer.bulk[1].values(UInt32.self)
+        return addresses.indices.map {
+            KanervaSums(
+                values: Array(values[($0 * memory.bits)..<(($0 + 1) * memory.bits)]),
+                active: UInt64(active[$0]))
+        }
+    }
+
+    func expectedSums(at address: BinaryVector) -> KanervaSums {
+        var sums = KanervaSums(bits: memory.bits)
+        for location in memory.activeLocations(of: address, in: 0..<memory.locations) {
+            sums.add(expected[location] ?? Bytes(zeros: memory.bits))
+        }
+        return sums
+    }
+}
+
+private func vectors(_ count: Int, _ random: inout SeededRandom) -> [BinaryVector] {
+    (0..<count).map { _ in BinaryVector(random: 250, using: &random) }
+}
+
+@Suite struct MemoryShardTests {
+    /// Writes come while the pages of earlier ones are on their way and their records are being
+    /// made durable; the first budget holds hardly more than the 47 pages of the memory.
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func noWriteIsLostHoweverPagesAndCommitsCome(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        var stage = try MemoryStage(budgetBytes: 80 * (16 << 10) * Int(seed))
+        for _ in 0..<400 {
+            switch random.below(4) {
+            case 0:
+                let data = vectors(1 + random.below(3), &random)
+                stage.write(random.chance(0.5) ? data : vectors(data.count, &random), data)
+            case 1: stage.commit()
+            default:
+                stage.shard.release()
+                if !stage.shard.loads.isEmpty {
+                    stage.shard.load(random.below(stage.shard.loads.count))
+                }
+            }
+            #expect(stage.takeAnswers().isEmpty)
+        }
+        stage.settle()
+        #expect(stage.takeAnswers().isEmpty)
+        #expect(stage.open.isEmpty)
+        let addresses = vectors(20, &random)
+        let sums = try #require(stage.sums(at: addresses))
+        for (address, sum) in zip(addresses, sums) {
+            #expect(sum == stage.expectedSums(at: address))
+            #expect(sum.active > 0)
+        }
+    }
+
+    @Test func replayingTheLogTwiceGivesTheSamePages() throws {
+        var random = SeededRandom(seed: 4)
+        var stage = try MemoryStage(budgetBytes: 4 << 20)
+        for _ in 0..<20 {
+            let data = vectors(2, &random)
+            stage.write(data, data)
+            if random.chance(0.5) { stage.settle() }
+        }
+        stage.settle()
+        #expect(stage.takeAnswers().isEmpty && stage.open.isEmpty)
+        var catalog = Catalog()
+        _ = try catalog.createMemory(
+            name: "m", bits: 250, locations: stage.memory.locations, radius: 110, seed: 3)
+        var disk: [PageAddress: Bytes] = [:]
+        for _ in 0..<2 {
+            var state = PartitionState(partition: 0, partitions: 1, tuning: SearchTuning())
+            for record in [.install(catalog)] + stage.log {
+                var effects = PartitionState.Effects()
+                state.apply(record, effects: &effects)
+                for write in effects.writes {
+                    var page = disk[write.address] ?? Bytes(zeros: write.pageBytes)
+                    page.replace(at: write.offset, with: write.bytes)
+                    disk[write.address] = page
+                }
+            }
+            #expect(disk == stage.shard.disk)
+        }
+        #expect(!disk.isEmpty)
+    }
+
+    @Test func aFullDiskRefusesAWriteAndCountsNothingOfIt() throws {
+        var random = SeededRandom(seed: 5)
+        var stage = try MemoryStage(budgetBytes: 4 << 20)
+        let data = vectors(3, &random)
+        stage.write([data[0]], [data[0]])
+        stage.settle()
+        #expect(stage.takeAnswers().isEmpty && stage.open.isEmpty)
+        stage.write([data[1]], [data[1]])
+        stage.write([data[2]], [data[2]])
+        stage.shard.loadAll()
+        _ = stage.shard.commits.removeFirst()
+        stage.shard.handle(
+            .committed(0, .failure(LociError(.resourceExhausted, "The disk is full."))))
+        #expect(stage.takeAnswers().map(\.code) == [.resourceExhausted])
+        stage.settle()
+        // The one that waited went on, from the counters without what was refused.
+        #expect(stage.takeAnswers().isEmpty && stage.open.isEmpty)
+        let sums = try #require(stage.sums(at: data))
+        #expect(sums == data.map { stage.expectedSums(at: $0) })
+    }
+
+    @Test func aDroppedMemoryIsGoneAndItsSpaceWithIt() throws {
+        var random = SeededRandom(seed: 6)
+        var stage = try MemoryStage(budgetBytes: 4 << 20)
+        let data = vectors(2, &random)
+        stage.write(data, data)
+        stage.settle()
+        #expect(stage.takeAnswers().isEmpty)
+        var catalog = Catalog()
+        _ = try catalog.createMemory(
+            name: "m", bits: 250, locations: stage.memory.locations, radius: 110, seed: 3)
+        _ = catalog.dropMemory(named: "m")
+        stage.shard.install(catalog)
+        stage.write(data, data)
+        #expect(stage.takeAnswers().map(\.code) == [.unavailable])
+        #expect(stage.sums(at: data) == nil)
+    }
+}
