@@ -2025,7 +2025,7 @@ const ProtobufCMessageDescriptor loci__retrieve__descriptor =
   (ProtobufCMessageInit) loci__retrieve__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__scroll__field_descriptors[5] =
+static const ProtobufCFieldDescriptor loci__scroll__field_descriptors[6] =
 {
   {
     "collection",
@@ -2087,10 +2087,23 @@ static const ProtobufCFieldDescriptor loci__scroll__field_descriptors[5] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ids_only",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Scroll, ids_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__scroll__field_indices_by_name[] = {
   0,   /* field[0] = collection */
   1,   /* field[1] = from */
+  5,   /* field[5] = ids_only */
   2,   /* field[2] = limit */
   4,   /* field[4] = sample_seed */
   3,   /* field[3] = with_vector */
@@ -2098,7 +2111,7 @@ static const unsigned loci__scroll__field_indices_by_name[] = {
 static const ProtobufCIntRange loci__scroll__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor loci__scroll__descriptor =
 {
@@ -2108,7 +2121,7 @@ const ProtobufCMessageDescriptor loci__scroll__descriptor =
   "Loci__Scroll",
   "loci",
   sizeof(Loci__Scroll),
-  5,
+  6,
   loci__scroll__field_descriptors,
   loci__scroll__field_indices_by_name,
   1,  loci__scroll__number_ranges,

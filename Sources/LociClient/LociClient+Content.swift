@@ -46,6 +46,19 @@ extension LociClient {
         _ = try await call(.storeTuning(body))
     }
 
+    /// Ids of points in their order, from `from` on, without anything else. To go on, ask from the
+    /// last one plus one.
+    /// - Parameter limit: 1 to `Limits.pointsPerRequest`.
+    /// - Returns: Nothing if a shard does not answer: what it holds is not known then.
+    public func ids(
+        _ collection: String, from: PointID = 0, limit: Int = Limits.pointsPerRequest
+    ) async throws(LociError) -> (ids: [PointID], hasMore: Bool)? {
+        let body = Scroll(
+            collection: collection, from: from, limit: UInt32(clamping: limit), idsOnly: true)
+        let points = try Points(try await call(.scroll(body)))
+        return points.isDegraded ? nil : (points.points.map(\.id), points.hasMore)
+    }
+
     /// Random points with their vectors, without payloads, each once.
     /// - Parameters:
     ///   - count: 1 to `Limits.pointsPerRequest`. The answer may have somewhat fewer, also if there

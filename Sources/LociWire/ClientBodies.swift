@@ -189,11 +189,14 @@ public struct Scroll: Equatable, Sendable {
     /// Not 0: `limit` random points of the whole collection instead, or somewhat fewer, without
     /// payloads and in no order; the same for the same seed and points.
     public var sampleSeed: UInt64
+    /// Without payloads.
+    public var idsOnly: Bool
 
     public init(
         collection: String, from: PointID = 0, limit: UInt32 = 100, withVector: Bool = false,
-        sampleSeed: UInt64 = 0
+        sampleSeed: UInt64 = 0, idsOnly: Bool = false
     ) {
+        self.idsOnly = idsOnly
         self.sampleSeed = sampleSeed
         self.collection = collection
         self.from = from

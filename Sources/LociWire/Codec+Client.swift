@@ -166,14 +166,16 @@ extension Scroll {
         unsafe self.init(
             collection: try String(decoded: layout.collection), from: layout.from,
             limit: layout.limit,
-            withVector: layout.with_vector != 0, sampleSeed: layout.sample_seed)
+            withVector: layout.with_vector != 0, sampleSeed: layout.sample_seed,
+            idsOnly: layout.ids_only != 0)
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__Scroll> {
         unsafe arena.place(
             Loci__Scroll(
                 base: ProtobufCMessage(), collection: arena.bytes(collection), from: from,
-                limit: limit, with_vector: withVector ? 1 : 0, sample_seed: sampleSeed),
+                limit: limit, with_vector: withVector ? 1 : 0, sample_seed: sampleSeed,
+                ids_only: idsOnly ? 1 : 0),
             loci__scroll__init)
     }
 }

@@ -5,12 +5,13 @@ struct CollectionCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "collection", abstract: "Creates, lists, explains and drops collections.",
         subcommands: [
-            CollectionCreate.self, CollectionList.self, CollectionInfo.self, CollectionDrop.self,
+            CollectionCreate.self, CollectionList.self, CollectionInfoCommand.self,
+            CollectionDrop.self,
         ])
 }
 
 /// A collection as JSON.
-struct CollectionReport: Encodable {
+struct CollectionSummary: Encodable {
     let name: String
     let dimension: Int
     let metric: String
@@ -34,16 +35,16 @@ struct CollectionReport: Encodable {
     }
 
     /// All collections of the cluster with what the coordinator knows of them.
-    static func all(_ client: LociClient) async throws -> [CollectionReport] {
+    static func all(_ client: LociClient) async throws -> [CollectionSummary] {
         let catalog = try await client.describe()
         let status = try await client.status()
         return catalog.collections.map { collection in
-            CollectionReport(
+            CollectionSummary(
                 collection, status.collections.first { $0.name == collection.name })
         }
     }
 
-    static func printTable(_ collections: [CollectionReport]) {
+    static func printTable(_ collections: [CollectionSummary]) {
         var table = Table(
             "collection", "kind", "#dimension", "metric", "#points", "#locations", "routing")
         for collection in collections {
@@ -70,6 +71,8 @@ struct CollectionCreate: AsyncParsableCommand {
         discussion: """
             loci collection create digits --dimension 784 --metric l2
             loci collection create notes --text
+            loci collection create news --dimension 384 --metric cosine --codes 4bit \\
+                --index topic --index year
             """)
 
     @Argument(help: "Name of the new collection.")
@@ -80,6 +83,18 @@ struct CollectionCreate: AsyncParsableCommand {
     var metric: MetricArgument?
     @Flag(help: "Points are passages of text, encoded by the cluster itself.")
     var text = false
+    @Option(
+        help: ArgumentHelp(
+            "Bits of each element in the codes by which points are found: 1bit to 8bit.",
+            discussion: "More bits take more memory and need fewer exact comparisons."))
+    var codes = CodeBits(bits: CollectionOptions.standardCodeBits)
+    @Option(help: "Hard locations of a partition that a point is written to, at most.")
+    var copies = 1
+    @Option(
+        help: ArgumentHelp(
+            "A payload field that filters name often, such as year or author.name; repeatable.",
+            valueName: "field"))
+    var index: [String] = []
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -93,14 +108,17 @@ struct CollectionCreate: AsyncParsableCommand {
 
     func run() async throws {
         let client = try common.client()
+        let options = CollectionOptions(
+            codeBits: codes.bits, copies: copies, indexedFields: index)
         if text {
-            try await client.createTextCollection(collection)
+            try await client.createTextCollection(collection, options: options)
         } else {
             try await client.createCollection(
-                collection, dimension: dimension ?? 0, metric: metric?.metric ?? .l2)
+                collection, dimension: dimension ?? 0, metric: metric?.metric ?? .l2,
+                options: options)
         }
         if common.json {
-            let report = try await CollectionReport.all(client).first { $0.name == collection }
+            let report = try await CollectionSummary.all(client).first { $0.name == collection }
             return try Terminal.printJSON(report)
         }
         print("Created collection '\(collection)'. Fill it: loci import \(collection) PATH")
@@ -114,30 +132,12 @@ struct CollectionList: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        let collections = try await CollectionReport.all(common.client())
+        let collections = try await CollectionSummary.all(common.client())
         if common.json { return try Terminal.printJSON(collections) }
         if collections.isEmpty {
             return print("There are no collections. Create one: loci collection create NAME --text")
         }
-        CollectionReport.printTable(collections)
-    }
-}
-
-struct CollectionInfo: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "info", abstract: "Explains one collection.")
-
-    @Argument(help: "Name of the collection.")
-    var collection: String
-    @OptionGroup var common: CommonOptions
-
-    func run() async throws {
-        let all = try await CollectionReport.all(common.client())
-        guard let found = all.first(where: { $0.name == collection }) else {
-            throw noCollection(collection)
-        }
-        if common.json { return try Terminal.printJSON(found) }
-        CollectionReport.printTable([found])
+        CollectionSummary.printTable(collections)
     }
 }
 
@@ -170,4 +170,20 @@ struct MetricArgument: ExpressibleByArgument {
         guard let metric = Metric(name: argument) else { return nil }
         self.metric = metric
     }
+}
+
+/// `4bit`, or just `4`.
+struct CodeBits: ExpressibleByArgument, CustomStringConvertible {
+    let bits: Int
+
+    init(bits: Int) { self.bits = bits }
+
+    init?(argument: String) {
+        let digits = argument.hasSuffix("bit") ? argument.dropLast(3) : argument[...]
+        guard let bits = Int(digits), (1...8).contains(bits) else { return nil }
+        self.bits = bits
+    }
+
+    var description: String { "\(bits)bit" }
+    var defaultValueDescription: String { description }
 }

@@ -81,6 +81,35 @@ struct ExplainOption: ParsableArguments {
     var explain = false
 }
 
+/// How wide the address of a vector is.
+struct WidthOptions: ParsableArguments, Equatable {
+    @Option(help: "Hard locations to look at, with --radius at least so many; 0: chosen.")
+    var probes = 0
+    @Option(help: "The part of the true neighbours that is wanted, such as 0.95.")
+    var recall: Float = 0
+    @Option(
+        help: ArgumentHelp(
+            "Look at hard locations within this factor of the nearest one's squared distance.",
+            valueName: "factor"))
+    var radius: Float = 0
+
+    static let none = WidthOptions()
+
+    func validate() throws {
+        guard probes >= 0 else { throw ValidationError("--probes must not be negative.") }
+        guard recall >= 0, recall < 1 else {
+            throw ValidationError("--recall must be below 1, such as 0.95; --exact finds all.")
+        }
+        guard radius == 0 || radius >= 1, radius.isFinite else {
+            throw ValidationError("--radius must be at least 1.")
+        }
+    }
+
+    static func == (left: WidthOptions, right: WidthOptions) -> Bool {
+        left.probes == right.probes && left.recall == right.recall && left.radius == right.radius
+    }
+}
+
 /// The slowest tier that an answer may come from.
 struct TierOption: ParsableArguments {
     @Option(

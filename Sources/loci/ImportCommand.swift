@@ -24,6 +24,12 @@ struct ImportCommand: AsyncParsableCommand {
     var batch = 1024
     @Flag(help: "Start from the first row even if an earlier import was interrupted.")
     var restart = false
+    @Flag(
+        help: ArgumentHelp(
+            "Import only points whose ids the collection does not have.",
+            discussion: "After an import that was interrupted elsewhere, or long ago. Asks for ids "
+                + "only: a point that has another vector or payload than the file stays."))
+    var resume = false
     @Option(help: "How long to try again while the cluster is unavailable.")
     var patience = TimeSpan(duration: .seconds(30))
     @OptionGroup var common: CommonOptions
@@ -31,6 +37,9 @@ struct ImportCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...Limits.pointsPerRequest).contains(batch) else {
             throw ValidationError("--batch must be 1 to \(Limits.pointsPerRequest), not \(batch).")
+        }
+        guard !restart || !resume else {
+            throw ValidationError("--restart imports all rows, --resume those that are missing.")
         }
     }
 
@@ -44,7 +53,7 @@ struct ImportCommand: AsyncParsableCommand {
             paths: [path] + (payloads.map { [$0] } ?? []))
         // A collection that holds less than was imported has lost it: begin anew.
         let stored = try await client.count(collection).count
-        let first = restart || stored < state.rows ? 0 : state.rows
+        let first = restart || resume || stored < state.rows ? 0 : state.rows
         let source =
             if let payloads {
                 try Import.open(vectors: path, payloads: payloads, skippingRows: first)
@@ -57,7 +66,7 @@ struct ImportCommand: AsyncParsableCommand {
         let start = ContinuousClock.now
         var run = ImportRun(
             client: client, collection: collection, batch: batch, patience: patience.duration,
-            state: state, first: first)
+            state: state, first: first, onlyMissing: resume)
         let notices = try await run.run(
             source,
             progress: Progress(
@@ -94,12 +103,13 @@ struct ImportCommand: AsyncParsableCommand {
     }
 
     private func report(_ run: ImportRun, first: UInt64, seconds: Double) throws {
-        let rows = run.acknowledged - first
+        let rows = run.acknowledged - first - run.present
         let rate = seconds > 0 ? Double(rows) / seconds : 0
         if common.json {
             try Terminal.printJSON(
                 ImportReport(
                     collection: collection, path: path, rows: rows, resumedAt: first,
+                    present: run.present,
                     retries: run.retries, seconds: seconds, rowsPerSecond: rate,
                     receipt: ReceiptReport(run.receipt)))
         } else {
@@ -107,6 +117,7 @@ struct ImportCommand: AsyncParsableCommand {
             print(
                 "Imported \(Show.amount(rows, "row")) into '\(collection)' in \(time) s: "
                     + "\(Show.count(UInt64(rate))) rows/s.")
+            if resume { print("\(Show.amount(run.present, "row")) were there already.") }
         }
     }
 }
@@ -117,6 +128,7 @@ private struct ImportReport: Encodable {
     let path: String
     let rows: UInt64
     let resumedAt: UInt64
+    let present: UInt64
     let retries: Int
     let seconds: Double
     let rowsPerSecond: Double

@@ -14,8 +14,12 @@ struct ImportRun {
     let batch: Int
     let patience: Duration
     let state: ImportState
+    /// Points whose ids the collection has are left as they are.
+    let onlyMissing: Bool
 
     private(set) var acknowledged: UInt64
+    /// Rows that were left out because their points were there.
+    private(set) var present: UInt64 = 0
     private(set) var retries = 0
     private(set) var receipt = Receipt()
     /// Ends of acknowledged batches that lie behind a gap, by their first rows.
@@ -26,13 +30,14 @@ struct ImportRun {
 
     init(
         client: LociClient, collection: String, batch: Int, patience: Duration, state: ImportState,
-        first: UInt64
+        first: UInt64, onlyMissing: Bool = false
     ) {
         self.client = client
         self.collection = collection
         self.batch = batch
         self.patience = patience
         self.state = state
+        self.onlyMissing = onlyMissing
         acknowledged = first
     }
 
@@ -74,6 +79,7 @@ struct ImportRun {
 
     private struct Delivery: Sendable {
         let rows: Range<UInt64>
+        let present: Int
         let retries: Int
         let receipt: Receipt
     }
@@ -81,6 +87,7 @@ struct ImportRun {
     private mutating func note(_ delivery: Delivery) {
         islands[delivery.rows.lowerBound] = delivery.rows.upperBound
         while let end = islands.removeValue(forKey: acknowledged) { acknowledged = end }
+        present += UInt64(delivery.present)
         retries += delivery.retries
         receipt.add(request: delivery.receipt)
     }
@@ -95,8 +102,11 @@ struct ImportRun {
         var retries = 0
         while true {
             do {
-                let outcome = try await store(batch)
-                return Delivery(rows: rows, retries: retries, receipt: outcome.receipt)
+                let missing = onlyMissing ? try await missing(of: batch) : batch
+                let receipt = missing.count > 0 ? try await store(missing).receipt : Receipt()
+                return Delivery(
+                    rows: rows, present: batch.count - missing.count, retries: retries,
+                    receipt: receipt)
             } catch {
                 guard error.code.mayRetry, ContinuousClock.now - start < patience else {
                     throw error
@@ -107,6 +117,41 @@ struct ImportRun {
             }
         }
     }
+
+    /// The points of a batch that the collection does not have.
+    private func missing(of batch: PointBatch) async throws(LociError) -> PointBatch {
+        let present = try await present(batch.ids)
+        if present.isEmpty { return batch }
+        let members = batch.ids.indices.filter { !present.contains(batch.ids[$0]) }
+        let dimension = batch.vectors.count / max(batch.count, 1)
+        return PointBatch(
+            firstRow: batch.firstRow, ids: members.map { batch.ids[$0] },
+            vectors: members.flatMap { row in
+                batch.vectors[(row * dimension)..<((row + 1) * dimension)]
+            },
+            texts: batch.texts.isEmpty ? [] : members.map { batch.texts[$0] },
+            payloads: batch.payloads.isEmpty ? [] : members.map { batch.payloads[$0] })
+    }
+
+    /// Which of the ids exist. Row numbers lie side by side and are listed; others are retrieved.
+    private func present(_ ids: [PointID]) async throws(LociError) -> Set<PointID> {
+        guard let first = ids.min(), let last = ids.max(),
+            last - first < UInt64(Limits.pointsPerRequest)
+        else {
+            let found = try await client.retrieve(collection, ids: ids)
+            guard !found.isDegraded else { throw Self.unknown }
+            return Set(found.points.map(\.id))
+        }
+        let limit = Int(last - first) + 1
+        guard let listed = try await client.ids(collection, from: first, limit: limit) else {
+            throw Self.unknown
+        }
+        return Set(listed.ids)
+    }
+
+    private static let unknown = LociError(
+        .unavailable, "A shard does not say which points it has.",
+        advice: "Resume when `loci status` shows all shards up.")
 
     private func store(_ batch: PointBatch) async throws(LociError) -> Outcome {
         if batch.texts.isEmpty {

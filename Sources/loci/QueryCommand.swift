@@ -10,6 +10,7 @@ struct QueryCommand: AsyncParsableCommand {
             loci query notes "which clause grants a patent licence" -k 5
             loci query digits --vector @q.npy -k 10 --explain
             loci query points --vector 0.5,1,-2 --exact
+            loci query news --vector @q.npy --filter 'topic = "sport" and year >= 2024'
             """)
 
     @Argument(help: "Name of the collection.")
@@ -24,8 +25,13 @@ struct QueryCommand: AsyncParsableCommand {
     var neighbours = 10
     @Flag(help: "Compare with every point; slow and exact.")
     var exact = false
-    @Option(help: "Hard locations to look at; 0 lets the coordinator choose.")
-    var probes = 0
+    @OptionGroup var width: WidthOptions
+    @Option(
+        help: ArgumentHelp(
+            "Only points whose payload passes.",
+            discussion: "Comparisons of fields with numbers and texts (= != < <= > >=), in (...), "
+                + "exists, and, or, not.", valueName: "condition"))
+    var filter = ""
     @OptionGroup var limit: TierOption
     @OptionGroup var explanation: ExplainOption
     @OptionGroup var common: CommonOptions
@@ -40,7 +46,10 @@ struct QueryCommand: AsyncParsableCommand {
         guard (1...Limits.neighbours).contains(neighbours) else {
             throw ValidationError("-k must be 1 to \(Limits.neighbours), not \(neighbours).")
         }
-        guard probes >= 0 else { throw ValidationError("--probes must not be negative.") }
+        guard !exact || width == WidthOptions.none else {
+            throw ValidationError(
+                "--exact looks everywhere: leave --recall, --radius, --probes out.")
+        }
     }
 
     func run() async throws {
@@ -49,14 +58,16 @@ struct QueryCommand: AsyncParsableCommand {
         if let text {
             answers.append(
                 try await client.query(
-                    collection, text: text, k: neighbours, isExact: exact, probes: probes,
-                    maxTier: limit.maxTier))
+                    collection, text: text, k: neighbours, isExact: exact, probes: width.probes,
+                    maxTier: limit.maxTier, filter: filter, recall: width.recall,
+                    radius: width.radius))
         } else {
             for row in try VectorArgument.rows(vector ?? "") {
                 answers.append(
                     try await client.query(
-                        collection, vector: row, k: neighbours, isExact: exact, probes: probes,
-                        maxTier: limit.maxTier))
+                        collection, vector: row, k: neighbours, isExact: exact,
+                        probes: width.probes, maxTier: limit.maxTier, filter: filter,
+                        recall: width.recall, radius: width.radius))
             }
         }
         if common.json {
@@ -94,7 +105,9 @@ struct QueryCommand: AsyncParsableCommand {
         }
         table.print()
         if answer.isExhausted {
-            Terminal.note("The collection has only \(answer.matches.count) points to give.")
+            let passing = filter.isEmpty ? "" : " that pass the filter"
+            Terminal.note(
+                "Exhausted: the collection has only \(answer.matches.count) points\(passing).")
         }
         if explanation.explain { answer.receipt.printTable() }
     }

@@ -9,6 +9,7 @@ struct ReceiptReport: Encodable {
     let tiers: [TierReport]
     let joulesModelled: Double
     let bytesRead: UInt64
+    let codesScanned: UInt64
     let vectorsScored: UInt64
     let hardLocations: UInt32
     let totalMicroseconds: UInt64
@@ -25,6 +26,7 @@ struct ReceiptReport: Encodable {
         tiers = TierReport.all(receipt)
         joulesModelled = receipt.joules()
         bytesRead = receipt.bytesRead
+        codesScanned = receipt.codesScanned
         vectorsScored = receipt.vectorsScored
         hardLocations = receipt.locationsActive
         totalMicroseconds = receipt.totalMicroseconds
@@ -84,7 +86,8 @@ extension Receipt {
         table.add("shards answered", Show.count(shardsAnswered))
         table.add("partitions", Show.count(partitions))
         table.add("hard locations", Show.count(locationsActive))
-        table.add("vectors scored", Show.count(vectorsScored))
+        table.add("codes scanned", Show.count(codesScanned))
+        table.add("vectors compared", Show.count(vectorsScored))
         table.add("pages touched", Show.count(pagesTouched))
         table.add("bytes read", Show.bytes(bytesRead))
         table.add("time total", Show.time(microseconds: totalMicroseconds))

@@ -236,7 +236,7 @@ struct RandomMessages {
                 .scroll(
                     Scroll(
                         collection: name(), from: number(), limit: UInt32(n), withVector: flag(),
-                        sampleSeed: number())),
+                        sampleSeed: number(), idsOnly: flag())),
                 []
             )
         case 12: return (.count(Count(collection: name())), [])

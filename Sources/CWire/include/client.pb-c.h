@@ -243,10 +243,14 @@ struct  Loci__Scroll
    * the same seed.
    */
   uint64_t sample_seed;
+  /*
+   * Without payloads.
+   */
+  protobuf_c_boolean ids_only;
 };
 #define LOCI__SCROLL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__scroll__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0, 0 }
 
 
 struct  Loci__Count

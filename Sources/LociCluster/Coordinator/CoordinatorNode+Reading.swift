@@ -124,7 +124,8 @@ extension CoordinatorNode {
                 .shardScroll(
                     ShardScroll(
                         space: definition.space, from: scroll.from, limit: scroll.limit,
-                        withVector: scroll.withVector)), part: Int(shard), for: &operation,
+                        withVector: scroll.withVector, idsOnly: scroll.idsOnly)),
+                part: Int(shard), for: &operation,
                 into: &directives)
         }
         resume(operation, into: &directives)
