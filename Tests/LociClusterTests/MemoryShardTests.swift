@@ -184,6 +184,19 @@ private func vectors(_ count: Int, _ random: inout SeededRandom) -> [BinaryVecto
         #expect(sums == data.map { stage.expectedSums(at: $0) })
     }
 
+    /// A vector's pages have to be in memory together.
+    @Test func whatDoesNotFitInMemoryIsRefusedAndTheNextGoesOn() throws {
+        var random = SeededRandom(seed: 7)
+        var stage = try MemoryStage(budgetBytes: 20 * (16 << 10))
+        let data = vectors(5, &random)
+        for vector in data { stage.write([vector], [vector]) }
+        stage.settle()
+        #expect(stage.takeAnswers().map(\.code) == data.map { _ in .resourceExhausted })
+        #expect(stage.open.isEmpty && stage.log.isEmpty)
+        let sums = stage.sums(at: data)
+        #expect(sums?.map(\.values) == data.map { _ in [Int32](repeating: 0, count: 250) })
+    }
+
     @Test func aDroppedMemoryIsGoneAndItsSpaceWithIt() throws {
         var random = SeededRandom(seed: 6)
         var stage = try MemoryStage(budgetBytes: 4 << 20)
