@@ -12,6 +12,15 @@ enum { row_header = 8, factor_bytes = sizeof(loci_code_factors) };
 
 typedef loci_code_scan_query scan_query;
 
+/// Rows that are fetched ahead: enough for a load from memory to arrive in time.
+enum { rows_ahead = 8 };
+
+/// Where rows are longer than what most scans look at, hardware does not foresee the next one.
+LOCI_INLINE void fetch_ahead(const uint8_t *row, size_t stride, size_t looked_at) {
+  const uint8_t *next = row + rows_ahead * stride;
+  for (size_t b = 0; b < looked_at; b += 64) __builtin_prefetch(next + b);
+}
+
 LOCI_INLINE float estimate_of(loci_code_factors factors, int32_t ones, int bits,
                               const scan_query *query) {
   const int32_t product = 2 * ones - ((1 << bits) - 1) * query->sum;
@@ -151,15 +160,6 @@ LOCI_AVX512 LOCI_INLINE __m512i add_plane(__m512i sum, const uint8_t *plane, con
   return _mm512_add_epi32(sum, other);
 }
 
-/// Rows that are fetched ahead: enough for a load from memory to arrive in time.
-enum { rows_ahead = 8 };
-
-/// Where rows are longer than what most scans look at, hardware does not foresee the next one.
-LOCI_INLINE void fetch_ahead(const uint8_t *row, size_t stride, size_t looked_at) {
-  const uint8_t *next = row + rows_ahead * stride;
-  for (size_t b = 0; b < looked_at; b += 64) __builtin_prefetch(next + b);
-}
-
 LOCI_AVX512 LOCI_INLINE size_t scan_words(const uint8_t *rows, size_t stride, size_t count,
                                           const scan_query *query, size_t words,
                                           loci_code_candidate *found) {
@@ -194,6 +194,12 @@ LOCI_AVX512 static size_t scan_avx512(const uint8_t *rows, size_t stride, size_t
   return scan_words(rows, stride, count, query, query->words, found);
 }
 #endif
+
+void loci_code_fetch(const uint8_t *rows, size_t stride, size_t count, size_t looked_at) {
+  for (size_t i = 0; i < count && i < rows_ahead; ++i) {
+    for (size_t b = 0; b < looked_at; b += 64) __builtin_prefetch(rows + i * stride + b);
+  }
+}
 
 size_t loci_code_scan(int level, const uint8_t *rows, size_t stride, size_t count,
                       const loci_code_scan_query *query, loci_code_candidate *found) {

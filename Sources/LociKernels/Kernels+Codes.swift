@@ -128,6 +128,24 @@ extension Kernels {
         }
     }
 
+    /// Brings the first rows of codes that start at byte `offset` towards the processor, to be
+    /// called shortly before they are scanned.
+    /// - Precondition: as for `scanCodes`, with a vector of `length` elements.
+    public static func fetchCodes(
+        _ rows: Bytes, at offset: Int, count: Int, bits: Int, length: Int
+    ) {
+        let words = (length + 63) / 64
+        let header = codeHeaderBytes(bits: bits)
+        let stride = header + 8 * words * bits
+        precondition(
+            offset >= 0 && offset <= rows.count && count >= 0
+                && count <= (rows.count - offset) / stride, "rows out of bounds")
+        unsafe rows.withUnsafeBytes { bytes in
+            let first = unsafe (bytes.baseAddress! + offset).assumingMemoryBound(to: UInt8.self)
+            unsafe loci_code_fetch(first, stride, count, header + 8 * words)
+        }
+    }
+
     /// Writes the rows that cannot be ruled out to the front of `found` and returns how many.
     /// - Precondition: `count` rows of codes of the query's length start at byte `offset`;
     ///   `found` has room for them.

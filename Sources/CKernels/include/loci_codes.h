@@ -65,6 +65,10 @@ typedef struct {
 size_t loci_code_scan(int level, const uint8_t *rows, size_t stride, size_t count,
                       const loci_code_scan_query *query, loci_code_candidate *found);
 
+/// Brings the first rows of a page that will be scanned next towards the processor: `looked_at`
+/// bytes of each, at most as many rows as a scan fetches ahead.
+void loci_code_fetch(const uint8_t *rows, size_t stride, size_t count, size_t looked_at);
+
 #ifdef __cplusplus
 }
 #endif

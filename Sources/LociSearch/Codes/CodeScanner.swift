@@ -54,6 +54,14 @@ public struct CodeScanner: Sendable {
         }
     }
 
+    /// Brings the first of `count` rows from byte `offset` on towards the processor. Costs little,
+    /// and saves waiting for memory if they are scanned a moment later.
+    public func fetch(_ rows: Bytes, at offset: Int, count: Int) {
+        let format = query.format
+        Kernels.fetchCodes(
+            rows, at: offset, count: count, bits: format.bits, length: format.paddedDimension)
+    }
+
     /// The rounding of the query adds to a row's error what a query farther away would; a row's
     /// `error` holds the factor sqrt(loss) that this part of the error does not have.
     private func spread(_ origin: CodeOrigin, loss: Float) -> Float {

@@ -24,6 +24,11 @@ public struct PostingScanner: Sendable {
         CodeOrigin(from: vector, to: centroid, metric: definition.metric)
     }
 
+    /// To be called a moment before a run is scanned.
+    public func fetch(_ run: RowRun, page: Bytes) {
+        scanner.fetch(page, at: run.offset, count: run.count)
+    }
+
     /// Takes the rows of a run that may be of interest. Rows that are stale, or of cells that are
     /// not allowed, are none.
     /// - Parameter isCertain: Whether every row that is allowed is of interest.

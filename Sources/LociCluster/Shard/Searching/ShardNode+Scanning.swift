@@ -49,7 +49,11 @@ extension ShardNode {
         for key in search.wanted where !partitions.contains(key.partition) {
             partitions.append(key.partition)
         }
-        return partitions.compactMap { workers[$0]?.state.slices[search.space] }
+        var slices: [CollectionSlice] = []
+        for partition in partitions {
+            if let slice = workers[partition]?.state.slices[search.space] { slices.append(slice) }
+        }
+        return slices
     }
 
     private func newScan(_ search: SearchTask) -> CodeScanning {
@@ -131,6 +135,8 @@ extension ShardNode {
     ) {
         let pageBytes = search.definition.codePageBytes
         let most = max(1, roundBytes / pageBytes)
+        // One behind, so that the next page is on its way while this one is scanned.
+        var next: (run: CodeScanning.Run, page: Bytes)?
         while scan.asked.count < most, let run = scan.pending.popLast() {
             let need = PageNeed(address: run.run.address, pageBytes: pageBytes)
             guard let page = pages.use(need) else {
@@ -138,8 +144,11 @@ extension ShardNode {
                 continue
             }
             task.noteUse(of: page)
-            self.scan(run, page, &scan, search, view)
+            scan.scanner.fetch(run.run, page: page)
+            if let next { self.scan(next.run, next.page, &scan, search, view) }
+            next = (run, page)
         }
+        if let next { self.scan(next.run, next.page, &scan, search, view) }
     }
 
     private func scan(

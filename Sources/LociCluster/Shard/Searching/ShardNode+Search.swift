@@ -124,6 +124,7 @@ extension ShardNode {
     /// The hard locations to look at: the wanted ones, or what became of them.
     func locations(of search: SearchTask, _ view: [CollectionSlice]) -> Set<LocationKey> {
         var keys: Set<LocationKey> = []
+        keys.reserveCapacity(search.wanted.count)
         for key in search.wanted {
             guard let index = view.firstIndex(where: { $0.partition == key.partition }) else {
                 continue
