@@ -18,8 +18,8 @@ public struct MemoryReading: Equatable, Sendable {
 extension LociClient {
     /// Creates an empty sparse distributed memory over binary vectors.
     /// - Parameters:
-    ///   - locations: Hard locations, each with an int8 counter for every bit. About a tenth as many
-    ///     random patterns can be recalled.
+    ///   - locations: Hard locations, each with an int8 counter for every bit. At most a tenth as
+    ///     many random patterns can be recalled, a hundredth as many from much noise.
     ///   - radius: Hard locations within so many bits of an address are active; best about a
     ///     hundredth to a thousandth of all.
     ///   - seed: Of the hard locations' addresses.

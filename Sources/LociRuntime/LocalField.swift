@@ -16,7 +16,7 @@ public final class LocalField {
     private let arena: PageArena
     private var table: PageTable
     private let cellsPerPage: UInt64
-    private let reads: ParallelReads
+    private let pageReads: ParallelReads
     private var pending: [Bytes] = []
     private var end: LSN
     private static let space: SpaceID = 1
@@ -33,7 +33,7 @@ public final class LocalField {
         pageIn: PageInKind = .direct, ioThreads: Int = 16, writeBufferBytes: Int = 64 << 20
     ) throws(LociError) {
         precondition(cellBytes > 0 && cellBytes <= pageBytes && ioThreads > 0)
-        reads = ParallelReads(threads: ioThreads, label: "loci.local-field")
+        pageReads = ParallelReads(threads: ioThreads, label: "loci.local-field")
         self.cellBytes = cellBytes
         self.cellCount = cellCount
         self.pageBytes = pageBytes
@@ -155,7 +155,7 @@ public final class LocalField {
         }
         var failure: LociError?
         for (request, answer) in zip(
-            requests, reads.read(requests, from: store, into: arena)) {
+            requests, pageReads.read(requests, from: store, into: arena)) {
             switch answer {
             case .loaded(let bytes, _): _ = table.arrived(request.address, bytes)
             case .failed(let error):

@@ -43,7 +43,7 @@ private struct MemoryCreate: AsyncParsableCommand {
     var memory: String
     @Option(help: "Bits of a vector: 1 to \(MemoryDefinition.mostBits).")
     var bits: Int
-    @Option(help: "Hard locations: some ten or more for each pattern that is to be recalled.")
+    @Option(help: "Hard locations: ten to a hundred for each pattern to be recalled.")
     var locations: UInt64
     @Option(help: "Hard locations within so many bits of an address are active.")
     var radius: Int
@@ -103,7 +103,7 @@ private struct MemoryRead: AsyncParsableCommand {
         commandName: "read",
         abstract: "Restores vectors: reads at each, and again at what that gave.",
         discussion: """
-            Rows of a file are bytes of 0 and 1, one for each bit, or packed bits, eight to a byte, \
+            Rows of a file are bytes of 0 and 1, one for each bit, or packed bits, eight to a byte,
             the lowest first (numpy.packbits with bitorder="little"). --out takes bytes of 0 and 1.
             A vector at which no fixed point was reached is not known to the memory.
             """)

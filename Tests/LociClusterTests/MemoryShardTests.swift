@@ -124,7 +124,8 @@ private func vectors(_ count: Int, _ random: inout SeededRandom) -> [BinaryVecto
         #expect(stage.takeAnswers().isEmpty)
         #expect(stage.open.isEmpty)
         let addresses = vectors(20, &random)
-        let sums = try #require(stage.sums(at: addresses))
+        let found = stage.sums(at: addresses)
+        let sums = try #require(found)
         for (address, sum) in zip(addresses, sums) {
             #expect(sum == stage.expectedSums(at: address))
             #expect(sum.active > 0)
@@ -178,8 +179,22 @@ private func vectors(_ count: Int, _ random: inout SeededRandom) -> [BinaryVecto
         stage.settle()
         // The one that waited went on, from the counters without what was refused.
         #expect(stage.takeAnswers().isEmpty && stage.open.isEmpty)
-        let sums = try #require(stage.sums(at: data))
+        let found = stage.sums(at: data)
+        let sums = try #require(found)
         #expect(sums == data.map { stage.expectedSums(at: $0) })
+    }
+
+    /// A vector's pages have to be in memory together.
+    @Test func whatDoesNotFitInMemoryIsRefusedAndTheNextGoesOn() throws {
+        var random = SeededRandom(seed: 7)
+        var stage = try MemoryStage(budgetBytes: 20 * (16 << 10))
+        let data = vectors(5, &random)
+        for vector in data { stage.write([vector], [vector]) }
+        stage.settle()
+        #expect(stage.takeAnswers().map(\.code) == data.map { _ in .resourceExhausted })
+        #expect(stage.open.isEmpty && stage.log.isEmpty)
+        let sums = stage.sums(at: data)
+        #expect(sums?.map(\.values) == data.map { _ in [Int32](repeating: 0, count: 250) })
     }
 
     @Test func aDroppedMemoryIsGoneAndItsSpaceWithIt() throws {

@@ -207,6 +207,9 @@ struct IndexStage {
             var reader = ByteReader(Bytes(bytes))
             do {
                 var indexes = try PayloadIndexes(reading: &reader)
+                var again = ByteWriter()
+                indexes.write(to: &again)
+                #expect(again.bytes[...] == bytes[..<reader.position], "it was not canonical")
                 for cell in UInt32(0)..<60 { indexes.remove(cell: cell) }
                 indexes.insert(cell: 7, payload: Bytes(utf8: "{\"a\": [1, 2], \"b\": 3}"))
                 #expect(indexes.live.contains(7))

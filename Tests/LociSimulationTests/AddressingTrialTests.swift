@@ -6,7 +6,7 @@ import Testing
 /// more and ask more shards.
 @Suite struct AddressingTrialTests {
     @Test func clusteredDataIsFoundOnFewListsAndFewShards() throws {
-        let report = AddressingTrial(points: 2400, queries: 60, shards: [32]).run()
+        let report = AddressingTrial(points: 2000, queries: 50, shards: [32]).run()
         print(report.table)
         let recall = Dictionary(
             uniqueKeysWithValues: report.closure.map { ($0.lists, $0.recall) })
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test func theSameSeedGivesTheSameTable() {
-        let trial = AddressingTrial(points: 300, queries: 10, shards: [8], seed: 4)
+        let trial = AddressingTrial(points: 150, queries: 5, shards: [4], seed: 4)
         #expect(trial.run().table == trial.run().table)
     }
 }

@@ -113,7 +113,10 @@ extension FieldIndex {
     fileprivate init(
         reading reader: inout ByteReader, live: CellSet, bound: Int
     ) throws(TruncatedBytes) {
-        guard let path = try? FieldPath(try reader.readString()) else { throw reader.malformed }
+        let name = try reader.readBytes()
+        guard let path = try? FieldPath(name.string), Bytes(utf8: path.description) == name else {
+            throw reader.malformed
+        }
         let count = Int(try reader.read(UInt32.self))
         guard count <= reader.remaining else { throw reader.malformed }
         var values: [FieldValue] = []

@@ -27,6 +27,8 @@ struct MemoryWrites: Sendable {
     private var waitingBytes = 0
     /// Whether a task or its record is on its way.
     var isBusy = false
+    /// Whether tasks are being begun: one that fails at once is followed by the next in a loop.
+    var isBeginning = false
 
     /// Whether one more may wait. A large one may if it waits alone.
     func hasRoom(for write: MemoryWrite) -> Bool {

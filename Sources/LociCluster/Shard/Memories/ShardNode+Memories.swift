@@ -71,6 +71,9 @@ extension ShardNode {
     private mutating func writeMemories(
         _ partition: PartitionIndex, into directives: inout [ShardDirective]
     ) {
+        guard !workers[partition]!.memoryWrites.isBeginning else { return }
+        workers[partition]!.memoryWrites.isBeginning = true
+        defer { workers[partition]!.memoryWrites.isBeginning = false }
         while !workers[partition]!.memoryWrites.isBusy,
             let next = workers[partition]!.memoryWrites.waiting.first
         {

@@ -1,7 +1,6 @@
-import LociBase
-import LociKernels
+public import LociBase
 import LociModel
-import LociSearch
+public import LociSearch
 import LociTiering
 import LociWire
 
