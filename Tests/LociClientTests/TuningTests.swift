@@ -131,7 +131,7 @@ import Testing
             var receipt = Receipt()
             receipt.shardsAsked = 1
             receipt.shardsAnswered = 1
-            receipt.codesScanned = UInt64(reach * 100)
+            receipt.codesScanned = UInt64(max(reach, 0) * 100)
             let count = near.count
             return answer(
                 request, .matches(MatchesAnswer(count: UInt32(count), receipt: receipt)),
