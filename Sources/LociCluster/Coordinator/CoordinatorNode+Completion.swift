@@ -8,10 +8,10 @@ import LociWire
 ///
 /// Invariants:
 /// - `partial` merges what the shards have said of the present state, with `beta`.
-/// - While `isChoosing`, beta is still to be chosen, for the vector that was sent: a first round asks
-///   for the spread of the similarities, from which it follows if what is stored is without order.
-///   Stored vectors that lie close together need a larger one: it is doubled, a round each, until
-///   one of them outweighs all others.
+/// - While `isChoosing`, beta is still to be chosen, for the vector that was sent: a first round
+///   asks for the spread of the similarities, from which it follows if what is stored is without
+///   order. Stored vectors that lie close together need a larger one: it is doubled, a round each,
+///   until one of them outweighs all others.
 struct CompletionOperation: Sendable {
     let definition: CollectionDefinition
     let width: AddressWidth
