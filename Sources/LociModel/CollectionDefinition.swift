@@ -59,8 +59,12 @@ public struct CollectionDefinition: Hashable, Sendable {
     }
     public var rowsPerPage: Int { vectorPageBytes / rowBytes }
     public static let payloadPageBytes = 16 << 10
-    /// A posting is read whole, but seldom fills more than a few of these.
-    public var codePageBytes: Int { dimension * options.codeBits > 16 << 10 ? 64 << 10 : 16 << 10 }
+    /// A posting is read whole, and fills three or four of these.
+    public var codePageBytes: Int {
+        var pageBytes = 4 << 10
+        while pageBytes < 64 << 10, pageBytes < dimension * options.codeBits * 4 { pageBytes *= 2 }
+        return pageBytes
+    }
 }
 
 /// What a collection's creator may choose beside its shape.

@@ -101,6 +101,13 @@ struct PageTask: Sendable {
         for page in round.beyond { skip(page.address, page.tier) }
     }
 
+    /// A page that was in dram and is not held.
+    mutating func noteUse(of page: Bytes) {
+        receipt.pagesTouched += 1
+        receipt.tiers[.dram].hits += 1
+        receipt.tiers[.dram].bytes += UInt64(page.count)
+    }
+
     /// A page that was waited for.
     mutating func take(
         _ address: PageAddress, _ bytes: Bytes, from tier: Tier, hasJoined: Bool, at now: Instant

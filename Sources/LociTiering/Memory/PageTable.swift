@@ -148,6 +148,13 @@ public struct PageTable: Sendable {
         round.held.append(.init(address: need.address, bytes: dram.bytes(in: slot), from: .dram))
     }
 
+    /// The page if it is in dram, counted as a use: a round of one page that nobody has to wait for.
+    public mutating func use(_ need: PageNeed) -> Bytes? {
+        guard let slot = dram.slot(of: need.address) else { return nil }
+        countHit(slot, need)
+        return dram.bytes(in: slot)
+    }
+
     /// A request uses a page that is in dram, however many of its cells it wants.
     mutating func countHit(_ slot: Int32, _ need: PageNeed) {
         dramCounts.requests += 1

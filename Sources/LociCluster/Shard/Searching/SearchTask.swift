@@ -77,7 +77,8 @@ struct PartitionFilter: Sendable {
 /// Comparing full vectors, in rounds.
 ///
 /// Invariants:
-/// - The items before `done` have been compared; the pages of those up to `asked` were asked for.
+/// - The items before `next` have been compared, but for the parts in `asked`, whose pages were asked
+///   for; each part lies on one page.
 struct Comparing: Sendable {
     struct Item: Sendable {
         let partition: PartitionIndex
@@ -95,8 +96,8 @@ struct Comparing: Sendable {
 
     /// By partition and cell.
     let items: [Item]
-    var done = 0
-    var asked = 0
+    var next = 0
+    var asked: [Range<Int>] = []
     var best: TopK<Compared>
     var completion: SoftmaxPartial?
 }

@@ -30,89 +30,105 @@ extension ShardNode {
         return comparing
     }
 
-    /// Compares those whose pages are held. Returns the pages that are needed next.
-    func compare(
+    /// Compares those whose pages are held or in memory. Returns the pages that are needed next.
+    mutating func compare(
         _ comparing: inout Comparing, _ search: SearchTask, _ task: inout PageTask
     ) -> [PageNeed] {
         let started = stopwatch()
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
-        compareAsked(&comparing, search, &task)
-        var needs: [PageNeed] = []
-        let most = max(1, roundBytes / search.definition.vectorPageBytes)
-        while comparing.asked < comparing.items.count {
-            let item = comparing.items[comparing.asked]
-            let slice = workers[item.partition]?.state.slices[search.space]
-            if let address = slice?.vectorPlace(of: item.cell).address,
-                needs.last?.address != address
-            {
-                if needs.count == most { break }
-                needs.append(
-                    PageNeed(address: address, pageBytes: search.definition.vectorPageBytes))
-            }
-            comparing.asked += 1
+        let view = slices(wantedBy: search)
+        for part in comparing.asked {
+            compare(part, task.held[address(of: part, comparing, view)], &comparing, search, view)
+            task.receipt.vectorsScored += UInt64(part.count)
         }
-        return needs
+        comparing.asked = []
+        let pageBytes = search.definition.vectorPageBytes
+        let most = max(1, roundBytes / pageBytes)
+        while comparing.asked.count < most, let part = nextPart(&comparing, view) {
+            let need = PageNeed(address: address(of: part, comparing, view), pageBytes: pageBytes)
+            guard let page = pages.use(need) else {
+                comparing.asked.append(part)
+                continue
+            }
+            task.noteUse(of: page)
+            task.receipt.vectorsScored += UInt64(part.count)
+            compare(part, page, &comparing, search, view)
+        }
+        return comparing.asked.map {
+            PageNeed(address: address(of: $0, comparing, view), pageBytes: pageBytes)
+        }
     }
 
-    private func compareAsked(
-        _ comparing: inout Comparing, _ search: SearchTask, _ task: inout PageTask
+    private func address(
+        of part: Range<Int>, _ comparing: Comparing, _ view: [CollectionSlice]
+    ) -> PageAddress {
+        let item = comparing.items[part.lowerBound]
+        let index = view.firstIndex { $0.partition == item.partition }!
+        return view[index].vectorPlace(of: item.cell).address
+    }
+
+    /// The next items, all on the same page.
+    private func nextPart(
+        _ comparing: inout Comparing, _ view: [CollectionSlice]
+    ) -> Range<Int>? {
+        let start = comparing.next
+        guard start < comparing.items.count else { return nil }
+        let first = comparing.items[start]
+        let index = view.firstIndex { $0.partition == first.partition }!
+        let page = view[index].vectorPlace(of: first.cell).address
+        var end = start + 1
+        while end < comparing.items.count, comparing.items[end].partition == first.partition,
+            view[index].vectorPlace(of: comparing.items[end].cell).address == page
+        {
+            end += 1
+        }
+        comparing.next = end
+        return start..<end
+    }
+
+    /// Compares items on one page; without it, because it was not to be read, the codes have to do.
+    private func compare(
+        _ part: Range<Int>, _ page: Bytes?, _ comparing: inout Comparing, _ search: SearchTask,
+        _ view: [CollectionSlice]
     ) {
         let metric = search.definition.metric
-        let rowBytes = search.definition.rowBytes
-        var index = comparing.done
+        guard let page else {
+            if search.isExhaustive || comparing.completion != nil { return }
+            for item in comparing.items[part] {
+                let score = metric == .dot ? -item.estimate : max(0, item.estimate)
+                comparing.best.insert(Comparing.Compared(item: item, score: score))
+            }
+            return
+        }
+        let first = comparing.items[part.lowerBound]
+        let rows = Int(comparing.items[part.upperBound - 1].cell - first.cell) + 1
+        let index = view.firstIndex { $0.partition == first.partition }!
+        let start = view[index].vectorPlace(of: first.cell).offset
+        // Close together they are scored in one go, with what lies between.
+        let isDense = rows <= 2 * part.count
         var scores: [Float] = []
-        while index < comparing.asked {
-            let first = comparing.items[index]
-            guard let slice = workers[first.partition]?.state.slices[search.space] else {
-                index += 1
-                continue
-            }
-            let place = slice.vectorPlace(of: first.cell)
-            // Those on the same page are scored together: all rows between the first and the last.
-            var end = index + 1
-            while end < comparing.asked, comparing.items[end].partition == first.partition,
-                slice.vectorPlace(of: comparing.items[end].cell).address == place.address
-            {
-                end += 1
-            }
-            defer { index = end }
-            guard let page = task.held[place.address] else {
-                if search.isExhaustive || comparing.completion != nil { continue }
-                for item in comparing.items[index..<end] {
-                    let score = metric == .dot ? -item.estimate : max(0, item.estimate)
-                    comparing.best.insert(Comparing.Compared(item: item, score: score))
-                }
-                continue
-            }
-            let rows = Int(comparing.items[end - 1].cell - first.cell) + 1
-            let isDense = rows <= 2 * (end - index)
-            if isDense {
-                scores.removeAll(keepingCapacity: true)
+        scores.reserveCapacity(isDense ? rows : part.count)
+        if isDense {
+            Kernels.score(
+                metric.scoreKind, query: search.vector, rows: page, at: start, count: rows,
+                into: &scores)
+        }
+        for (position, item) in comparing.items[part].enumerated() {
+            let offset = start + Int(item.cell - first.cell) * search.definition.rowBytes
+            if !isDense {
                 Kernels.score(
-                    metric.scoreKind, query: search.vector, rows: page, at: place.offset,
-                    count: rows, into: &scores)
+                    metric.scoreKind, query: search.vector, rows: page, at: offset, count: 1,
+                    into: &scores)
             }
-            for item in comparing.items[index..<end] {
-                let offset = place.offset + Int(item.cell - first.cell) * rowBytes
-                if !isDense {
-                    scores.removeAll(keepingCapacity: true)
-                    Kernels.score(
-                        metric.scoreKind, query: search.vector, rows: page, at: offset, count: 1,
-                        into: &scores)
-                }
-                let score = isDense ? scores[Int(item.cell - first.cell)] : scores[0]
-                task.receipt.vectorsScored += 1
-                guard slice.points[item.cell].version == item.version,
-                    slice.points[item.cell].isLive
-                else { continue }
-                if comparing.completion != nil {
-                    comparing.completion!.add(
-                        page, at: offset, count: 1, state: search.vector, metric: metric)
-                } else {
-                    comparing.best.insert(Comparing.Compared(item: item, score: score))
-                }
+            let record = view[index].points[item.cell]
+            guard record.version == item.version, record.isLive else { continue }
+            if comparing.completion != nil {
+                comparing.completion!.add(
+                    page, at: offset, count: 1, state: search.vector, metric: metric)
+            } else {
+                let score = scores[isDense ? Int(item.cell - first.cell) : position]
+                comparing.best.insert(Comparing.Compared(item: item, score: score))
             }
         }
-        comparing.done = comparing.asked
     }
 }

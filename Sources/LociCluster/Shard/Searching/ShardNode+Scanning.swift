@@ -11,32 +11,45 @@ extension ShardNode {
     /// acknowledged before the query came has been seen long before.
     private static let mostPlans = 8
 
-    /// Scans the pages that are held. Returns those that are needed next; none when everything is
-    /// scanned, or when the task has failed.
-    func scan(_ search: inout SearchTask, _ task: inout PageTask) -> [PageNeed] {
+    /// Scans the pages that are held, and those that are in memory. Returns those that are needed
+    /// next; none when everything is scanned, or when the task has failed.
+    mutating func scan(_ search: inout SearchTask, _ task: inout PageTask) -> [PageNeed] {
         if search.scan == nil { search.scan = newScan(search) }
         let started = stopwatch()
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
-        if search.isExhaustive {
-            return task.failure == nil ? verify(&search.scan!, search, task) : []
+        let view = slices(wantedBy: search)
+        if search.isExhaustive { return verify(&search.scan!, search, view, task) }
+        for asked in search.scan!.asked {
+            // A page that was not to be asked for is left out, and the receipt says so.
+            guard let page = task.held[asked.run.address] else { continue }
+            scan(asked, page, &search.scan!, search, view)
         }
-        scanAsked(&search.scan!, search, &task)
-        while task.failure == nil {
-            takeRuns(&search.scan!, search, task)
+        search.scan!.asked = []
+        while true {
+            scanResident(&search.scan!, search, view, &task)
             if !search.scan!.asked.isEmpty {
                 return search.scan!.asked.map {
                     PageNeed(address: $0.run.address, pageBytes: search.definition.codePageBytes)
                 }
             }
-            if plan(&search.scan!, search) { continue }
-            let needs = verify(&search.scan!, search, task)
-            if !needs.isEmpty { return needs }
-            task.receipt.partitions = UInt32(Set(search.scan!.scanned.keys.map(\.partition)).count)
-            task.receipt.locationsActive = UInt32(search.scan!.scanned.count)
-            task.receipt.codesScanned = search.scan!.scanner.codesScanned
-            return []
+            if !plan(&search.scan!, search, view) { break }
         }
+        let needs = verify(&search.scan!, search, view, task)
+        if !needs.isEmpty { return needs }
+        task.receipt.partitions = UInt32(Set(search.scan!.scanned.keys.map(\.partition)).count)
+        task.receipt.locationsActive = UInt32(search.scan!.scanned.count)
+        task.receipt.codesScanned = search.scan!.scanner.codesScanned
         return []
+    }
+
+    /// Of the partitions that a search looks at, each once. Taken out of their dictionaries once an
+    /// event: that copies a reference for every table of a slice.
+    func slices(wantedBy search: SearchTask) -> [CollectionSlice] {
+        var partitions: [PartitionIndex] = []
+        for key in search.wanted where !partitions.contains(key.partition) {
+            partitions.append(key.partition)
+        }
+        return partitions.compactMap { workers[$0]?.state.slices[search.space] }
     }
 
     private func newScan(_ search: SearchTask) -> CodeScanning {
@@ -83,55 +96,66 @@ extension ShardNode {
     }
 
     /// Looks for postings, and rows of them, that were not scanned yet. False if there are none.
-    private func plan(_ scan: inout CodeScanning, _ search: SearchTask) -> Bool {
+    private func plan(
+        _ scan: inout CodeScanning, _ search: SearchTask, _ view: [CollectionSlice]
+    ) -> Bool {
         scan.plans += 1
         var runs: [CodeScanning.Run] = []
-        for key in locations(of: search) {
-            let slice = workers[key.partition]!.state.slices[search.space]!
-            let posting = slice.postings[key.location]!
+        for key in locations(of: search, view) {
+            let index = view.firstIndex { $0.partition == key.partition }!
+            let posting = view[index].postings[key.location]!
             let scanned = scan.scanned[key]
             if let scanned, scanned == posting.rows || scan.plans > Self.mostPlans { continue }
             scan.scanned[key] = posting.rows
-            let origin = scan.scanner.origin(slice.locations.centroid(of: key)!)
-            runs += slice.runs(of: posting, from: scanned ?? 0).map {
-                CodeScanning.Run(key: key, origin: origin, run: $0)
+            let origin = scan.scanner.origin(view[index].locations.centroid(of: key)!)
+            for run in view[index].runs(of: posting, from: scanned ?? 0) {
+                runs.append(CodeScanning.Run(key: key, origin: origin, run: run))
             }
         }
         if runs.isEmpty { return false }
         // The nearest posting first: it tightens the threshold for the others.
         runs.sort {
-            ($0.origin.distance, $0.key, $0.run.firstRow)
-                > ($1.origin.distance, $1.key, $1.run.firstRow)
+            $0.origin.distance == $1.origin.distance
+                ? ($0.key, $0.run.firstRow) > ($1.key, $1.run.firstRow)
+                : $0.origin.distance > $1.origin.distance
         }
         scan.pending = runs
         return true
     }
 
-    /// Plans the next round.
-    private func takeRuns(_ scan: inout CodeScanning, _ search: SearchTask, _ task: PageTask) {
-        let most = max(1, roundBytes / search.definition.codePageBytes)
-        scan.asked = []
-        while scan.asked.count < most, let run = scan.pending.popLast() { scan.asked.append(run) }
+    /// Scans those of the pending runs whose pages are in memory, and asks for the others, as many
+    /// as fit a round.
+    private mutating func scanResident(
+        _ scan: inout CodeScanning, _ search: SearchTask, _ view: [CollectionSlice],
+        _ task: inout PageTask
+    ) {
+        let pageBytes = search.definition.codePageBytes
+        let most = max(1, roundBytes / pageBytes)
+        while scan.asked.count < most, let run = scan.pending.popLast() {
+            let need = PageNeed(address: run.run.address, pageBytes: pageBytes)
+            guard let page = pages.use(need) else {
+                scan.asked.append(run)
+                continue
+            }
+            task.noteUse(of: page)
+            self.scan(run, page, &scan, search, view)
+        }
     }
 
-    private func scanAsked(
-        _ scan: inout CodeScanning, _ search: SearchTask, _ task: inout PageTask
+    private func scan(
+        _ run: CodeScanning.Run, _ page: Bytes, _ scan: inout CodeScanning, _ search: SearchTask,
+        _ view: [CollectionSlice]
     ) {
-        for asked in scan.asked {
-            // A posting that was rewritten meanwhile is found in the next plan, as its heirs; a
-            // page that was not to be asked for is left out, and the receipt says so.
-            guard let worker = workers[asked.key.partition],
-                let slice = worker.state.slices[search.space],
-                slice.postings[asked.key.location] != nil,
-                let page = task.held[asked.run.address]
-            else { continue }
-            let filter = filterPlan(&scan, search, slice)
-            scan.scanner.scan(
-                asked.run, asked.origin, page: page, points: slice.points,
-                partition: asked.key.partition, allowed: filter?.cells,
-                isCertain: filter?.isExact ?? true, into: &scan.candidates)
-        }
-        scan.asked = []
+        // A posting that was rewritten meanwhile is found in the next plan, as its heirs.
+        guard let index = view.firstIndex(where: { $0.partition == run.key.partition }),
+            view[index].postings[run.key.location] != nil
+        else { return }
+        let filter =
+            search.filter == nil ? nil : filterPlan(&scan, search, view[index])
+        scan.scanner.scan(
+            run.run, run.origin, page: page, points: view[index].points,
+            partition: run.key.partition, allowed: filter?.cells,
+            isCertain: filter?.isExact ?? true, into: &scan.candidates)
     }
 
     /// What the partition's indexes say of the filter, asked again after a change.
@@ -155,7 +179,8 @@ extension ShardNode {
     /// Looks at the payloads of candidates whose indexes do not say whether the filter holds, the
     /// nearest first, until no other can be among the k nearest. Returns the pages it needs.
     private func verify(
-        _ scan: inout CodeScanning, _ search: SearchTask, _ task: PageTask
+        _ scan: inout CodeScanning, _ search: SearchTask, _ view: [CollectionSlice],
+        _ task: PageTask
     ) -> [PageNeed] {
         guard let filter = search.filter, scan.filters.values.contains(where: { !$0.plan.isExact })
         else { return [] }
@@ -165,7 +190,7 @@ extension ShardNode {
             scan.candidates = CandidateSet(k: candidates.k, margin: candidates.margin)
         }
         for candidate in scan.verifying {
-            guard let slice = workers[candidate.partition]?.state.slices[search.space],
+            guard let slice = view.first(where: { $0.partition == candidate.partition }),
                 slice.points[candidate.cell].version == candidate.version,
                 let payload = payload(of: slice.points[candidate.cell], slice, task.held),
                 filter.matches(payload: payload)
@@ -180,13 +205,13 @@ extension ShardNode {
                 scan.unverified = []
                 break
             }
-            guard let slice = workers[next.partition]?.state.slices[search.space],
+            guard let slice = view.first(where: { $0.partition == next.partition }),
                 slice.points[next.cell].version == next.version
             else { continue }
             scan.verifying.append(next)
             for piece in pieces(of: slice.points[next.cell], slice) { needs.insert(piece) }
         }
-        if needs.isEmpty, !scan.verifying.isEmpty { return verify(&scan, search, task) }
+        if needs.isEmpty, !scan.verifying.isEmpty { return verify(&scan, search, view, task) }
         return needs.sorted { $0.address < $1.address }
     }
 

@@ -122,14 +122,17 @@ extension ShardNode {
     }
 
     /// The hard locations to look at: the wanted ones, or what became of them.
-    func locations(of search: SearchTask) -> [LocationKey] {
+    func locations(of search: SearchTask, _ view: [CollectionSlice]) -> Set<LocationKey> {
         var keys: Set<LocationKey> = []
         for key in search.wanted {
-            guard let slice = workers[key.partition]?.state.slices[search.space] else { continue }
-            if slice.postings[key.location] != nil {
+            guard let index = view.firstIndex(where: { $0.partition == key.partition }) else {
+                continue
+            }
+            if view[index].postings[key.location] != nil {
                 keys.insert(key)
                 continue
             }
+            let slice = view[index]
             let heirs =
                 key.location == ShardQuery.ownChoice
                 ? [] : slice.journal.heirs(of: key.location) { slice.postings[$0] != nil }
@@ -137,7 +140,7 @@ extension ShardNode {
                 keys.insert(slice.key(location))
             }
         }
-        return Array(keys)
+        return keys
     }
 
     private func ownChoice(_ slice: CollectionSlice, _ search: SearchTask) -> [LocationID] {
