@@ -93,13 +93,13 @@ extension LociClient {
     /// - Parameters:
     ///   - k: 1 to `Limits.neighbours`.
     ///   - isExact: Compare with every point instead of those near by address.
-    ///   - probes: Hard locations to look at, with a radius at least so many; 0 lets the coordinator
-    ///     choose.
+    ///   - probes: Hard locations to look at, with a radius at least so many; 0 lets the
+    ///     coordinator choose.
     ///   - maxTier: Postings in slower tiers are skipped: the answer is `isDegraded` then.
     ///   - filter: Only points whose payload passes, such as `year >= 2024 and topic = "sport"`;
     ///     empty means all. See `Filter`.
-    ///   - recall: The part of the true neighbours that is wanted, below 1; 0 means as the collection
-    ///     is tuned.
+    ///   - recall: The part of the true neighbours that is wanted, below 1; 0 means as the
+    ///     collection is tuned.
     ///   - radius: Hard locations within this factor of the nearest one's squared distance are
     ///     looked at; 0 lets the coordinator choose.
     /// - Throws: NOT_FOUND; INVALID_ARGUMENT. An answer that lacks a shard's part is not thrown but

@@ -3,8 +3,8 @@ public import LociModel
 public import LociWire
 
 extension LociClient {
-    /// Restores the pattern that a partial or noisy vector belongs to: each step replaces the vector
-    /// by the mean of the points that its address reaches, weighted by the softmax of their
+    /// Restores the pattern that a partial or noisy vector belongs to: each step replaces the
+    /// vector by the mean of the points that its address reaches, weighted by the softmax of their
     /// similarities to it (the modern Hopfield update), until nothing moves.
     /// - Parameters:
     ///   - steps: At most, 1 to `Limits.steps`.

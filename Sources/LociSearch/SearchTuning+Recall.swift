@@ -15,8 +15,9 @@ extension SearchTuning {
         RecallSetting(recall: 0.999, probes: 64, radius: 10),
     ]
 
-    /// The setting for a recall: of what was stored, the one with the lowest recall that is no lower
-    /// than the wanted one. Where none is, the usual one, but none narrower than the widest stored.
+    /// The setting for a recall: of what was stored, the one with the lowest recall that is no
+    /// lower than the wanted one. Where none is, the usual one, but none narrower than the widest
+    /// stored.
     /// - Parameters:
     ///   - recall: 0 wants what the collection was tuned for, nearest to `standardRecall`.
     ///   - stored: Their recalls ascend.

@@ -326,7 +326,7 @@ public struct MatchesAnswer: Equatable, Sendable {
     public var isDegraded: Bool
     /// Fewer than k points exist that pass the filter.
     public var isExhausted: Bool
-    /// Points that were looked at and passed the filter; 0 without one.
+    /// Points that were looked at and passed the filter; 0 without one, or if nobody counted.
     public var passed: UInt64
 
     public init(

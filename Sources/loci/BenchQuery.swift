@@ -21,8 +21,7 @@ struct BenchQuery: AsyncParsableCommand {
     var neighbours = 10
     @Flag(help: "Compare with every point.")
     var exact = false
-    @Option(help: "Hard locations to look at; 0 lets the coordinator choose.")
-    var probes = 0
+    @OptionGroup var width: WidthOptions
     @Flag(help: "Ask every query exactly once instead of for --seconds.")
     var once = false
     @OptionGroup var options: BenchOptions
@@ -31,13 +30,12 @@ struct BenchQuery: AsyncParsableCommand {
         guard (1...Limits.neighbours).contains(neighbours) else {
             throw ValidationError("-k must be 1 to \(Limits.neighbours), not \(neighbours).")
         }
-        guard probes >= 0 else { throw ValidationError("--probes must not be negative.") }
     }
 
     func run() async throws {
         let workload = try workload()
         guard options.worker != nil else {
-            let kind = exact ? "exact" : probes == 0 ? "by address" : "\(probes) probes"
+            let kind = exact ? "exact" : width.description
             let clients = BenchClients(
                 title: BenchTitle(
                     what: "query \(collection)", pattern: "k \(neighbours), \(kind)",
@@ -71,7 +69,8 @@ struct BenchQuery: AsyncParsableCommand {
         return QueryWorkload(
             body: Query(
                 collection: collection, k: UInt32(neighbours), isExact: exact, withPayload: false,
-                probes: UInt32(clamping: probes)),
+                probes: UInt32(clamping: width.probes), recall: width.recall,
+                radius: width.radius),
             vectors: vectors,
             truth: nearest.map {
                 Set($0.prefix(neighbours).map { UInt64(UInt32(bitPattern: $0)) })

@@ -95,6 +95,14 @@ struct WidthOptions: ParsableArguments, Equatable {
 
     static let none = WidthOptions()
 
+    var description: String {
+        var parts: [String] = []
+        if probes > 0 { parts.append("\(probes) probes") }
+        if recall > 0 { parts.append("recall \(recall)") }
+        if radius > 0 { parts.append("radius \(radius)") }
+        return parts.isEmpty ? "by address" : parts.joined(separator: ", ")
+    }
+
     func validate() throws {
         guard probes >= 0 else { throw ValidationError("--probes must not be negative.") }
         guard recall >= 0, recall < 1 else {

@@ -8,9 +8,9 @@ struct CompleteCommand: AsyncParsableCommand {
         abstract: "Restores the patterns that noisy or partial vectors belong to.",
         discussion: """
             loci complete digits --vector @noisy.npy --steps 5 -o restored.npy
-            Each step replaces the vector by the mean of the points that its address reaches, weighted
-            by how alike they are to it, until nothing moves. Familiarity says how well the vector that
-            was given is known: 1 for a stored one, less with noise.
+            Each step replaces the vector by the mean of the points that its address reaches,
+            weighted by how alike they are to it, until nothing moves. Familiarity says how well the
+            vector that was given is known: 1 for a stored one, less with noise.
             """)
 
     @Argument(help: "Name of the collection.")

@@ -7,9 +7,9 @@ struct TuneCommand: AsyncParsableCommand {
         abstract: "Finds the cheapest radius that reaches a recall, and stores it.",
         discussion: """
             loci tune news --recall 0.95 --sample 1000
-            Random points of the collection are the queries, each without itself in the answer; exact
-            queries say what is true. One half of them chooses, the other half verifies. Queries that
-            name this recall, or none, use what was stored.
+            Random points of the collection are the queries, each without itself in the answer;
+            exact queries say what is true. One half of them chooses, the other half verifies.
+            Queries that name this recall, or none, use what was stored.
             """)
 
     @Argument(help: "Name of the collection.")

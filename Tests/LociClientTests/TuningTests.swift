@@ -131,7 +131,7 @@ import Testing
             var receipt = Receipt()
             receipt.shardsAsked = 1
             receipt.shardsAnswered = 1
-            receipt.codesScanned = UInt64(reach * 100)
+            receipt.codesScanned = UInt64(max(reach, 0) * 100)
             let count = near.count
             return answer(
                 request, .matches(MatchesAnswer(count: UInt32(count), receipt: receipt)),
@@ -162,9 +162,16 @@ import Testing
         #expect(tuned.tried.allSatisfy { $0.codesScanned > 0 })
     }
 
-    @Test func whatServesOnlyOneHalfIsNotChosen() async throws {
-        // Points of the other half need twice the reach, and the first half cannot tell.
+    @Test func whatServesOnlyOneHalfIsWidened() async throws {
+        // Points of the other half need twice the reach.
         let tuned = try await tune(Line(narrow: 5), recall: 0.95)
+        let chosen = try #require(tuned.chosen)
+        #expect(chosen.radius * Float(chosen.probes) >= 9.5)
+        #expect(tuned.verified.setting.recall >= 0.95)
+    }
+
+    @Test func whatNeverServesTheOtherHalfIsNotChosen() async throws {
+        let tuned = try await tune(Line(narrow: 1000), recall: 0.95)
         #expect(tuned.chosen == nil)
         #expect(tuned.verified.setting.recall < 0.95)
     }

@@ -169,6 +169,17 @@ import Testing
         #expect(matches.count == 2 && !matches.isExhausted && matches.passed == 16)
     }
 
+    @Test func aShardThatDoesNotCountWhatPassedIsTakenAtItsMatches() {
+        var stage = stage()
+        let first = ask(&stage) { $0.filter = "a = 1" }
+        let over = answer(&stage, first, ids: 2, passed: 0)
+        guard case .matches(let matches)? = over.replies.first?.body else {
+            Issue.record("k points were found")
+            return
+        }
+        #expect(matches.count == 2 && !matches.isExhausted)
+    }
+
     @Test func aFilterThatFewPassEndsWithAllHardLocations() {
         var stage = stage()
         var asked = ask(&stage) { $0.filter = "a = 1" }

@@ -393,7 +393,7 @@ struct  Loci__MatchesAnswer
   protobuf_c_boolean is_degraded;
   protobuf_c_boolean is_exhausted;
   /*
-   * Points that were looked at and passed the filter; 0 without one.
+   * Points that were looked at and passed the filter; 0 without one, or if nobody counted.
    */
   uint64_t passed;
 };

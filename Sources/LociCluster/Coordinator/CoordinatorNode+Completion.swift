@@ -8,18 +8,29 @@ import LociWire
 ///
 /// Invariants:
 /// - `partial` merges what the shards have said of the present state, with `beta`.
-/// - While `beta` is 0 it is still to be chosen: the first round asks for what it follows from.
+/// - While `isChoosing`, beta is still to be chosen, for the vector that was sent: a first round
+///   asks for the spread of the similarities, from which it follows if what is stored is without
+///   order. Stored vectors that lie close together need a larger one: it is doubled, a round each,
+///   until one of them outweighs all others.
 struct CompletionOperation: Sendable {
     let definition: CollectionDefinition
     let width: AddressWidth
     let steps: Int
     let vector: [Float]
     var beta: Float
+    var isChoosing: Bool
+    var doublings = 0
     var association: DenseAssociation
     var partial: SoftmaxPartial
     /// Of the vector that was sent; nil until the first round has said.
     var familiarity: Float?
     var hasSkipped = false
+
+    /// Weights of all points together, in units of the most similar one's, that still count as one
+    /// outweighing the others. Copies of a point count as one more each, so this is no bound for
+    /// them: `mostDoublings` is.
+    static let dominance = 1.1
+    static let mostDoublings = 6
 
     init(
         _ body: Complete, _ vector: [Float], width: AddressWidth, _ definition: CollectionDefinition
@@ -29,8 +40,26 @@ struct CompletionOperation: Sendable {
         steps = Int(body.steps)
         self.vector = vector
         beta = body.beta
+        isChoosing = body.beta == 0
         association = DenseAssociation(vector, metric: definition.metric)
         partial = SoftmaxPartial(dimension: definition.dimension, beta: body.beta)
+    }
+}
+
+extension CompletionOperation {
+    /// Goes on to the next beta.
+    /// - Returns: False if the present one, which was asked with, is good.
+    mutating func sharpen() -> Bool {
+        if beta == 0 {
+            beta = partial.spread.recallBeta
+            return true
+        }
+        isChoosing = partial.exponentials > Self.dominance && doublings < Self.mostDoublings
+        if isChoosing {
+            doublings += 1
+            beta *= 2
+        }
+        return isChoosing
     }
 }
 
@@ -102,11 +131,11 @@ extension CoordinatorNode {
                 of: completion.vector, metric: completion.definition.metric,
                 partial: completion.partial)
         }
-        if completion.beta == 0 {
-            completion.beta = completion.partial.spread.recallBeta
-        } else {
-            completion.association.advance(completion.partial)
+        if completion.isChoosing, completion.sharpen() {
+            operation.kind = .completion(completion)
+            return askForStep(operation, into: &directives)
         }
+        completion.association.advance(completion.partial)
         operation.kind = .completion(completion)
         if completion.association.isFixedPoint
             || completion.association.steps >= completion.steps

@@ -102,9 +102,10 @@ extension CoordinatorNode {
         let isFiltered = !query.query.filter.isEmpty
         // Of points that pass a filter, as many are wanted as an unfiltered query looks at for k:
         // else the k that were found would often not be the k nearest.
-        let passed = max(Int(clamping: query.passed), found)
         let wanted = isFiltered ? k * WideningPolicy.passedPerNeighbour : k
-        guard found < k || passed < wanted else { return nil }
+        let isCounted = isFiltered && query.passed > 0
+        let passed = max(Int(clamping: query.passed), found)
+        guard found < k || isCounted && passed < wanted else { return nil }
         let space = query.definition.space
         guard let state = collections[space], !metadata.unroutable.contains(space),
             state.points > UInt64(k), query.widenings < WideningPolicy.rounds(isFiltered)
