@@ -206,9 +206,9 @@ import Testing
     /// A page that was scored is evicted before the vectors of what was found are fetched, and lies
     /// in a slower tier than is allowed.
     @Test func aPageThatWasScoredAndThenNotToBeHadMakesTheAnswerDegraded() throws {
-        // 4 rows on a page of 4 KiB.
+        // 4 rows on a page of 4 KiB, one page in a round.
         let dimension = 250
-        var stage = try Self.stage(budget: 256 << 10, dimension: dimension)
+        var stage = try Self.stage(budget: 32 << 10, dimension: dimension)
         for id in 1...8 {
             Self.put(PointID(id), id, &stage, dimension: dimension)
             while !stage.commits.isEmpty { stage.commit() }
@@ -218,7 +218,7 @@ import Testing
                 .fetch(Fetch(space: Self.space, partition: 0, withVector: true)),
                 bulk: [Bytes(values: ids)])
         }
-        /// Pages of another space, 64 of them the whole budget: everything else leaves.
+        /// Pages of another space, 8 of them the whole budget: everything else leaves.
         func evict(count: Int) {
             let needs = (0..<count).map {
                 PageNeed(
@@ -233,7 +233,7 @@ import Testing
                 _ = stage.node.pages.arrived(need.address, Bytes(zeros: need.pageBytes))
             }
         }
-        evict(count: 64)
+        evict(count: 8)
         fetch([1])
         let first = try #require(stage.loads.first?.address)
         stage.loadAll()
@@ -249,7 +249,7 @@ import Testing
                 Bytes(values: [UInt32(0), ShardQuery.everyLocation]),
             ])
         #expect(stage.loads.count == 1, "it joins the page-in of the second page")
-        evict(count: 63)
+        evict(count: 7)
         #expect(stage.node.pages.peek(first) == nil)
         stage.slow = [first]
         stage.loadAll()
