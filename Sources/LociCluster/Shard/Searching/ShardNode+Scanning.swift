@@ -111,8 +111,9 @@ extension ShardNode {
     private func negligible(beta: Float, _ search: SearchTask) -> Float {
         let points = slices(of: search.space).reduce(1) { $0 + $1.points.count }
         let exponent = 20 + Float(points.bitWidth - points.leadingZeroBitCount) * 0.7
-        // Similarities are inner products or negative squared distances.
-        return (search.definition.metric == .cosine ? 2 : 1) * exponent / beta
+        // Codes estimate squared distances, of which similarities are minus the half, or inner
+        // products.
+        return (search.definition.metric == .dot ? 1 : 2) * exponent / beta
     }
 
     /// Looks for postings, and rows of them, that were not scanned yet. False if there are none.
