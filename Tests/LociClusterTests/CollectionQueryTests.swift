@@ -121,7 +121,7 @@ import Testing
         #"topic = "sport""#, #"topic = "sport" and year >= 2014"#, "year = 2003",
         #"topic in ("art", "law") or year < 2002"#, #"not topic = "sport""#, "year > 2100",
         "rank < 100", #"rank < 100 and topic = "art""#, #"rank < 3 or topic = "law""#,
-        "rare exists",
+        "exists rare",
     ]
 
     private static func payload(_ index: Int, round: Int) -> String {
