@@ -15,7 +15,7 @@ import Testing
         func made(_ count: Int) -> [[Float]] {
             clusters.next(count).map { metric == .cosine ? normalised($0) : $0 }
         }
-        return (made(count), made(20))
+        return (made(count), made(12))
     }
 
     private static func normalised(_ vector: [Float]) -> [Float] {
@@ -73,9 +73,9 @@ import Testing
         arguments: [Metric.l2, .cosine, .dot],
         [(1, 1), (2, 2), (3, 1), (4, 8), (5, 1), (6, 2), (7, 1), (8, 1)])
     func theNearestAreFound(metric: Metric, shape: (bits: Int, copies: Int)) throws {
-        let (stored, queries) = Self.points(500, dimension: 40, metric: metric, seed: 9)
+        let (stored, queries) = Self.points(400, dimension: 24, metric: metric, seed: 9)
         var stage = try CollectionStage(
-            dimension: 40, metric: metric,
+            dimension: 24, metric: metric,
             options: .init(codeBits: shape.bits, copies: shape.copies), tuning: Self.tuning)
         Self.filled(stored, &stage)
         var found = 0
@@ -84,7 +84,7 @@ import Testing
             let exact = Self.nearest(10, to: query, of: stored, metric: metric)
             let all = stage.query(query, k: 10, locations: [ShardQuery.everyLocation])
             Self.expect(all, equals: exact)
-            #expect(all.receipt.vectorsScored == 500 && all.receipt.codesScanned == 0)
+            #expect(all.receipt.vectorsScored == 400 && all.receipt.codesScanned == 0)
             let answer = stage.query(query, k: 10)
             #expect(answer.ids.count == 10)
             found += Set(answer.ids).intersection(exact.map(\.id)).count
@@ -93,8 +93,8 @@ import Testing
             let itself = stage.query(own, k: 1)
             if metric != .dot { #expect(itself.ids == [exact[0].id]) }
         }
-        let recall = Double(found) / 200
-        let scored = Double(read) / 20
+        let recall = Double(found) / 120
+        let scored = Double(read) / 12
         #expect(recall > (metric == .dot ? 0.8 : 0.9), "recall \(recall)")
         // Most vectors are ruled out by codes of 4 bits and more.
         #expect(scored < (shape.bits >= 4 ? 60 : 500), "\(scored) vectors compared")
