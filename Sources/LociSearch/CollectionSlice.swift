@@ -320,8 +320,8 @@ public struct CollectionSlice: Sendable {
         }
     }
 
-    /// Notes whether a posting is to be rewritten; and, when it has lost points, whether it is to be
-    /// given up.
+    /// Notes whether a posting is to be rewritten; and, when it has lost points, whether it is to
+    /// be given up.
     mutating func review(_ location: LocationID, hasLost: Bool = false) {
         let posting = postings[location]!
         // With more than one copy of a code, nobody counts the stale ones.

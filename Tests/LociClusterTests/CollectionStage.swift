@@ -42,7 +42,10 @@ struct CollectionStage {
             clusterID: 9, shard: 0, incarnation: 1, partitions: partitions, shards: 1, dram: dram,
             checkpointLogBytes: .max)
         let recovered = (0..<PartitionIndex(partitions)).map {
-            (PartitionState(partition: $0, partitions: partitions, tuning: tuning), LSN(1), UInt64(0))
+            (
+                PartitionState(partition: $0, partitions: partitions, tuning: tuning), LSN(1),
+                UInt64(0)
+            )
         }
         node = ShardNode(settings, recovered: recovered, stopwatch: { .zero })
         var catalog = Catalog()
@@ -60,7 +63,8 @@ struct CollectionStage {
 
     // MARK: Requests
 
-    mutating func plant(_ centroids: [Float], generation: UInt32, on partition: PartitionIndex = 0) {
+    mutating func plant(_ centroids: [Float], generation: UInt32, on partition: PartitionIndex = 0)
+    {
         _ = send(
             .plant(Plant(space: Self.space, partition: partition, generation: generation)),
             bulk: [Bytes(values: centroids)], isMutation: true)

@@ -255,7 +255,8 @@ struct PartitionModel {
         for cell in move.cells { checkHome(of: cell, except: location) }
         if let stranger {
             #expect(after.points[stranger] == before.points[stranger])
-            #expect(after.postings[location] != nil && after.counters.merges == before.counters.merges)
+            #expect(
+                after.postings[location] != nil && after.counters.merges == before.counters.merges)
         } else {
             #expect(after.postings[location] == nil)
             let heirs = after.journal.heirs(of: location) { after.postings[$0] != nil }

@@ -7,8 +7,8 @@ import Testing
 
 @testable import LociCluster
 
-/// Continuous learning (SPFresh, LIRE): points that are inserted, some of them where there were none
-/// before, and deleted, are found as well as in a collection built at once.
+/// Continuous learning (SPFresh, LIRE): points that are inserted, some of them where there were
+/// none before, and deleted, are found as well as in a collection built at once.
 @Suite struct ReassignmentTests {
     private struct Churn {
         var stage: CollectionStage
@@ -17,7 +17,9 @@ import Testing
         var random = SeededRandom(seed: 77)
         var longest = 0
 
-        init(dimension: Int, components: Int, options: CollectionOptions, tuning: SearchTuning) throws {
+        init(dimension: Int, components: Int, options: CollectionOptions, tuning: SearchTuning)
+            throws
+        {
             stage = try CollectionStage(
                 dimension: dimension, options: options, tuning: tuning, budgetBytes: 1 << 30)
             points = ClusteredPoints(dimension: dimension, components: components, seed: 5)
@@ -101,7 +103,8 @@ import Testing
         let slice = churn.stage.slice()
         #expect(Set(slice.points.ids) == Set(churn.stored.keys))
         #expect(slice.due.isEmpty && slice.overfull.isEmpty)
-        #expect(churn.longest <= slice.splitAbove + 3, "between requests no posting is over its limit")
+        #expect(
+            churn.longest <= slice.splitAbove + 3, "between requests no posting is over its limit")
         let queries = churn.points.next(Self.isLarge ? 1000 : 80)
         let learned = Churn.recall(&churn.stage, queries)
         var fresh = try churn.fresh(options, tuning)
@@ -112,7 +115,8 @@ import Testing
             """
             copies \(copies), \(count) + \(count) - \(count / 2) points: recall@10 at 16 locations \
             \(learned.recall), built at once \(built.recall); codes scanned \(learned.scanned) and \
-            \(built.scanned); \(slice.postings.count) and \(fresh.slice().postings.count) locations; \
+            \(built.scanned); \(slice.postings.count) and \(fresh.slice().postings.count) \
+            locations; \
             longest posting \(churn.longest) of \(slice.splitAbove); \(counters.splits) splits, \
             \(counters.rewrites) rewrites, \(counters.merges) given up; \(counters.moved) of \
             \(counters.evaluated) points moved, \(moved)

@@ -91,7 +91,9 @@ import Testing
     ) {
         stage.send(
             .put(Put(space: space, partition: 0)),
-            bulk: [Bytes(values: [id]), Bytes([1]), Bytes(values: vector), Bytes(zeros: 4), Bytes()],
+            bulk: [
+                Bytes(values: [id]), Bytes([1]), Bytes(values: vector), Bytes(zeros: 4), Bytes(),
+            ],
             isMutation: true)
     }
 

@@ -52,8 +52,8 @@ import Testing
             ])
     }
 
-    /// What every point was since a query began: one token if nothing happened to it; nil stands for
-    /// a time in which it was not there.
+    /// What every point was since a query began: one token if nothing happened to it; nil stands
+    /// for a time in which it was not there.
     private struct Asked {
         let token: Float
         let location: LocationID
@@ -120,9 +120,9 @@ import Testing
         }
     }
 
-    /// However points are replaced, removed and moved while a query's pages come, in whatever order:
-    /// no point is missed that moved from a posting not yet scanned to one that was, or that was
-    /// replaced after it was scanned; nothing old is found, nothing twice.
+    /// However points are replaced, removed and moved while a query's pages come, in whatever
+    /// order: no point is missed that moved from a posting not yet scanned to one that was, or that
+    /// was replaced after it was scanned; nothing old is found, nothing twice.
     @Test(
         arguments: [1, 2, 3, 4],
         [ShardQuery.everyLocation, ShardQuery.ownChoice])
@@ -201,6 +201,36 @@ import Testing
             }
         }
         #expect(answers[0] == answers[1] && answers[0][0].count == 12 * 8)
+    }
+
+    @Test(arguments: [ShardQuery.everyLocation, ShardQuery.ownChoice])
+    func aQueryWhoseCollectionIsDroppedMeanwhileIsRefused(location: LocationID) throws {
+        for served in [0, 1, 3] {
+            var stage = try Self.stage(budget: 192 << 10)
+            for id in 1...30 {
+                Self.put(PointID(id), id * 37 % 101, &stage)
+                while !stage.commits.isEmpty {
+                    stage.commit()
+                    stage.loadAll()
+                }
+            }
+            let request = Self.search(50, k: 5, &stage, location: location)
+            for _ in 0..<served {
+                stage.release()
+                if !stage.loads.isEmpty { stage.load(0) }
+            }
+            #expect(stage.answers[request] == nil)
+            var catalog = stage.node.workers[0]!.state.catalog
+            let isDropped = catalog.dropCollection(named: "points")
+            #expect(isDropped)
+            stage.install(catalog)
+            stage.loadAll()
+            guard case .failure(let error)? = stage.answers[request]?.body else {
+                Issue.record("\(String(describing: stage.answers[request]?.body))")
+                continue
+            }
+            #expect(error.code == .unavailable)
+        }
     }
 
     /// A page that was scored is evicted before the vectors of what was found are fetched, and lies

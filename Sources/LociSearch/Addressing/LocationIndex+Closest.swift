@@ -1,5 +1,5 @@
-import LociModel
 public import LociBase
+import LociModel
 
 extension LocationIndex {
     /// The hard locations of one partition's generation closest to a point, the closest first.

@@ -87,8 +87,8 @@ struct PartitionFilter: Sendable {
 /// Comparing full vectors, in rounds.
 ///
 /// Invariants:
-/// - The items before `next` have been compared, but for the parts in `asked`, whose pages were asked
-///   for; each part lies on one page.
+/// - The items before `next` have been compared, but for the parts in `asked`, whose pages were
+///   asked for; each part lies on one page.
 /// - An item whose point has changed is not compared, but noted in `changed`: what it is now has to
 ///   be looked at, and its code may have ruled out others.
 struct Comparing: Sendable {

@@ -61,6 +61,11 @@ extension ShardNode {
         into directives: inout [ShardDirective]
     ) -> [PageNeed] {
         while task.failure == nil {
+            if slices(of: search.space).isEmpty {
+                // Dropped while pages were on their way.
+                task.failure = unknownSpace(search.space)
+                return []
+            }
             if search.comparing == nil {
                 let needs = scan(&search, &task)
                 if !needs.isEmpty || task.failure != nil { return needs }
