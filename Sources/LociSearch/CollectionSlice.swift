@@ -164,7 +164,11 @@ public struct CollectionSlice: Sendable {
             append(child, kept, from: split.location, to: heir, effects: &effects)
         }
         if split.children.count > 1 { counters.splits += 1 } else { counters.rewrites += 1 }
-        if postings[split.location]!.live == 0 { retire(split.location, successors: heirs) }
+        if postings[split.location]!.live == 0 {
+            retire(split.location, successors: heirs)
+        } else {
+            review(split.location, hasLost: true)
+        }
     }
 
     private mutating func append(
@@ -212,6 +216,8 @@ public struct CollectionSlice: Sendable {
         if postings[retiring]!.live == 0 {
             counters.merges += 1
             retire(retiring, successors: heirs.sorted())
+        } else {
+            review(retiring, hasLost: true)
         }
     }
 
@@ -314,8 +320,8 @@ public struct CollectionSlice: Sendable {
         }
     }
 
-    /// Notes whether a posting is to be rewritten; and, when it has lost points, whether it is to be
-    /// given up.
+    /// Notes whether a posting is to be rewritten; and, when it has lost points, whether it is to
+    /// be given up.
     mutating func review(_ location: LocationID, hasLost: Bool = false) {
         let posting = postings[location]!
         // With more than one copy of a code, nobody counts the stale ones.
@@ -339,8 +345,9 @@ public struct CollectionSlice: Sendable {
         if overfull.isEmpty, sparse.isEmpty { return [] }
         let latest = locations.latestGeneration
         let siblings = postings.values.count { $0.generation == latest }
-        let given = siblings > 1 ? sparse.filter { postings[$0]!.generation == latest } : []
-        return overfull.union(given.prefix(siblings - 1)).sorted()
+        // In order, so that the same state always says the same.
+        let given = sparse.filter { postings[$0]!.generation == latest }.sorted()
+        return overfull.union(given.prefix(max(0, siblings - 1))).sorted()
     }
 
     // MARK: Payloads

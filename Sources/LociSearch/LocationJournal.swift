@@ -55,8 +55,20 @@ public struct LocationJournal: Equatable, Sendable {
 
     /// What became of a location: itself while it lives, else its children, and theirs.
     public func heirs(of location: LocationID, isAlive: (LocationID) -> Bool) -> [LocationID] {
-        if isAlive(location) { return [location] }
-        return (successors[location] ?? []).flatMap { heirs(of: $0, isAlive: isAlive) }
+        // Each once: points of two postings that were given up may have gone to the same ones.
+        var seen: Set<LocationID> = [location]
+        var living: [LocationID] = []
+        var next = [location]
+        while let heir = next.popLast() {
+            if isAlive(heir) {
+                living.append(heir)
+            } else {
+                for child in (successors[heir] ?? []).reversed() where seen.insert(child).inserted {
+                    next.append(child)
+                }
+            }
+        }
+        return living
     }
 
     func write(to writer: inout ByteWriter) {

@@ -167,7 +167,8 @@ public struct PointTable: Sendable {
             versions.count, locations.count, tags.count, offsets.count, lengths.count, flags.count,
         ]
         guard counts.allSatisfy({ $0 == ids.count }),
-            freeCells.allSatisfy({ Int($0) < ids.count && flags[Int($0)] & 1 == 0 })
+            freeCells.allSatisfy({ Int($0) < ids.count && flags[Int($0)] & 1 == 0 }),
+            Set(freeCells).count == freeCells.count
         else { throw TruncatedBytes(position: reader.position) }
         records.reserveCapacity(ids.count)
         for cell in ids.indices {

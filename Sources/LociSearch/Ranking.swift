@@ -9,6 +9,16 @@ extension Metric {
     /// A kernel's result as users see it: l2 is a distance, not its square.
     public func score(fromKernel value: Float) -> Float { self == .l2 ? value.squareRoot() : value }
 
+    /// What the kernel would give for a row, as far as its code tells: codes estimate squared
+    /// distances, for cosine those of vectors of length 1, and negative inner products for dot.
+    public func kernelScore(fromEstimate estimate: Float) -> Float {
+        switch self {
+        case .l2: max(0, estimate)
+        case .cosine: 1 - estimate / 2
+        case .dot: -estimate
+        }
+    }
+
     /// Whether the first score means nearer than the second.
     public func isNearer(_ left: Float, _ right: Float) -> Bool {
         self == .l2 ? left < right : left > right

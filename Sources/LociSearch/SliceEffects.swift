@@ -1,5 +1,5 @@
-import LociModel
 public import LociBase
+import LociModel
 
 /// What a verb of a slice leads to, beside its new state.
 public struct SliceEffects: Sendable {

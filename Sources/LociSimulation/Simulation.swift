@@ -25,6 +25,8 @@ public struct SimulationReport: Equatable, Sendable {
     public var acknowledged = 0
     public var unknown = 0
     public var reads = 0
+    /// Points that a query by address found right after their upsert was acknowledged, or later.
+    public var foundByAddress = 0
     public var degraded = 0
     /// Announcements, releases and questions about them that were answered, and pages that were
     /// fetched because of them by shards that have not crashed since.
@@ -178,6 +180,7 @@ public final class Simulation {
         report.acknowledged = workload.acknowledged
         report.unknown = workload.unknown
         report.reads = workload.reads
+        report.foundByAddress = workload.foundByAddress
         report.degraded = workload.degraded
         report.advised = workload.advised
         report.pagesPrefetched = shards.reduce(0) { $0 + Int($1.node?.tally(.told).issued ?? 0) }
@@ -282,7 +285,7 @@ public final class Simulation {
         guard let message = decode(frames) else { return }
         workload.answered(client, message)
         if !workload.isBusy(client) {
-            plan(.client(client), afterMicroseconds: workload.pauseMicroseconds(&random))
+            plan(.client(client), afterMicroseconds: workload.pauseMicroseconds(client, &random))
         }
     }
 

@@ -29,6 +29,10 @@ struct Workload {
     var nextToken: UInt64 = 1
     var nextRequest: UInt64 = 0
     var operationsLeft = 240
+    /// Of a client's last upsert that was acknowledged, a point that it asks for next.
+    var fresh: [Int: PointID] = [:]
+    /// Points that a search by address found, as it had to.
+    var foundByAddress = 0
     var created = 0
     var checks: [Check] = []
     /// Points that the final retrieves have shown.
@@ -56,7 +60,7 @@ struct Workload {
         case upsert([PointID: UInt64])
         case delete([PointID: UInt64])
         case retrieve([PointID])
-        /// An exact search for a point that must be found, with its token.
+        /// A search for a point by its own vector, which must find it, with its token.
         case search(PointID, token: UInt64, isExact: Bool)
         /// What says how pages will be used, and changes no answer.
         case advice
@@ -90,8 +94,9 @@ struct Workload {
     func isBusy(_ client: Int) -> Bool { requests[client] != nil }
 
     /// Until a client's next request: writes are spread over the time of the faults.
-    func pauseMicroseconds(_ random: inout SeededRandom) -> UInt64 {
-        phase == .working && operationsLeft > 0 ? UInt64(random.below(120_000)) : 500
+    func pauseMicroseconds(_ client: Int, _ random: inout SeededRandom) -> UInt64 {
+        if fresh[client] != nil { return 1 }
+        return phase == .working && operationsLeft > 0 ? UInt64(random.below(120_000)) : 500
     }
 
     mutating func stopWriting() {
@@ -116,6 +121,11 @@ struct Workload {
         switch phase {
         case .creating: return create(client)
         case .working:
+            if let id = fresh.removeValue(forKey: client), points[id]!.isCertain,
+                points[id]!.possible.first! != 0
+            {
+                return search(for: id, isExact: false)
+            }
             if operationsLeft > 0 {
                 operationsLeft -= 1
                 return work()

@@ -4,13 +4,24 @@ import LociSearch
 import Testing
 
 @testable import LociCluster
+@testable import LociSearch
 
 @Suite struct CollectionSliceTests {
-    /// Random puts, replacements, removals, plantings and splits; rows of 8 KiB, so that a posting
-    /// has several pages, as well as short ones.
-    @Test(arguments: [(2, 1), (2, 2), (2, 3), (2, 4), (2048, 5), (2048, 6)])
-    func everyPointIsWhereTheStateAndThePagesSay(dimension: Int, seed: UInt64) throws {
-        var model = try PartitionModel(dimension: dimension, splitAbove: 9, seed: seed)
+    /// Random puts, replacements, removals, plantings, splits, moves and postings given up; long
+    /// codes, so that a posting has several pages, as well as short ones.
+    @Test(
+        arguments: [
+            (2, .init()), (2, .init(codeBits: 1)), (2, .init(codeBits: 8, copies: 2)),
+            (2, .init(copies: 8)), (3, .init(codeBits: 3)), (2048, .init(codeBits: 8)),
+            (2048, .init(codeBits: 8, copies: 3)),
+        ] as [(Int, CollectionOptions)])
+    func everyPointIsWhereTheStateAndThePagesSay(
+        dimension: Int, options: CollectionOptions
+    ) throws {
+        let seed = UInt64(dimension * 100 + options.codeBits * 10 + options.copies)
+        // With 17 rows and more, postings with 2 points are sparse.
+        var model = try PartitionModel(
+            dimension: dimension, splitAbove: 17, seed: seed, options: options)
         for step in 0..<(dimension == 2 ? 400 : 120) {
             model.step()
             if step % 7 == 0 { model.check() }
@@ -26,12 +37,15 @@ import Testing
                 Array(slice.ids(from: first)) == model.truth.keys.sorted().filter { $0 >= first })
         }
         #expect(model.generation > 0 && model.slice.journal.version > 10)
+        let counters = model.slice.counters
+        #expect(counters.splits + counters.rewrites > 5 && counters.moved > 10)
     }
 
     /// One replica applies every record; the other is stopped at random moments and goes on from a
     /// snapshot. They write the same bytes to the same places and end in the same state.
     @Test(arguments: 1...4) func aRestartChangesNothing(seed: UInt64) throws {
-        var model = try PartitionModel(dimension: 2, splitAbove: 9, seed: seed)
+        var model = try PartitionModel(
+            dimension: 2, splitAbove: 17, seed: seed, options: .init(copies: Int(seed)))
         for _ in 0..<300 { model.step() }
         var random = SeededRandom(seed: seed)
         var replica = PartitionState(partition: 3, partitions: 8, tuning: model.tuning)
@@ -82,7 +96,7 @@ import Testing
                 .put(
                     space: PartitionModel.space, sequence: model.version,
                     generation: model.generation, points: points))
-            #expect(model.slice.points[1000]?.location == distances.min(by: <)?.location)
+            #expect(model.slice.points.record(of: 1000)?.location == distances.min(by: <)?.location)
         }
     }
 
@@ -91,7 +105,7 @@ import Testing
         for _ in 0..<40 { model.put() }
         model.splitSome()
         model.plant()
-        let old = model.slice.postings.values.filter { $0.generation == 0 && $0.liveCount > 0 }
+        let old = model.slice.postings.values.filter { $0.generation == 0 && $0.live > 0 }
         #expect(!old.isEmpty)
         model.version += 1
         let ids = Array(model.truth.keys)
@@ -99,7 +113,29 @@ import Testing
         model.apply(.remove(space: PartitionModel.space, sequence: model.version, ids: ids))
         model.check()
         #expect(model.slice.postings.values.allSatisfy { $0.generation == 1 })
-        #expect(model.slice.points.isEmpty && model.slice.primaryCount == 0)
+        #expect(model.slice.points.count == 0 && model.slice.primaryCount == 0)
+    }
+
+    /// Where every point has a copy at several hard locations, each of them alone is enough to find
+    /// it; with one copy, each is in one posting.
+    @Test(arguments: [1, 2, 8]) func aCodeIsWrittenToAsManyLocationsAsItsCollectionWants(
+        copies: Int
+    ) throws {
+        var model = try PartitionModel(
+            dimension: 3, splitAbove: 12, seed: 12, options: .init(copies: copies))
+        for _ in 0..<80 { model.put() }
+        for _ in 0..<20 { model.splitSome(isExact: true) }
+        model.reassign()
+        model.check()
+        let slice = model.slice
+        var found: [CellNumber: Int] = [:]
+        for location in slice.postings.keys {
+            for row in model.currentRows(location) { found[row.cell, default: 0] += 1 }
+        }
+        #expect(found.count == model.truth.count)
+        #expect(found.values.allSatisfy { (1...copies).contains($0) })
+        let several = found.values.count { $0 > 1 }
+        #expect(copies == 1 ? several == 0 : several > found.count / 10)
     }
 
     @Test func damagedSnapshotsAreRefusedOrReadButNeverTrap() throws {
@@ -146,8 +182,8 @@ import Testing
             name: "cells", elementType: .raw, shape: [10, 4], pageBytes: 0)
         var effects = PartitionState.Effects()
         model.state.apply(.install(catalog), effects: &effects)
-        #expect(effects.dropped.sorted() == [1, 2] && model.state.slices.isEmpty)
-        #expect(fields.space == 3)
+        #expect(effects.dropped.sorted() == [1, 2, 3] && model.state.slices.isEmpty)
+        #expect(fields.space == 4)
         effects = PartitionState.Effects()
         model.state.apply(.install(model.catalog), effects: &effects)
         #expect(effects.dropped.isEmpty && model.state.catalog == catalog)

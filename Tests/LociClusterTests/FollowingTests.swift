@@ -44,7 +44,8 @@ import Testing
         mutating func split(times: Int) {
             let centroid = [Float](repeating: 0.5, count: dimension)
             for _ in 0..<times {
-                let child = LocationSplit.Child(centroid: centroid, ids: [], vectors: [])
+                let child = LocationSplit.Child(
+                    centroid: centroid, cells: [], tags: [], codes: Bytes())
                 apply(.split(space: space, LocationSplit(location: newest, children: [child])))
                 newest += 1
             }

@@ -19,10 +19,11 @@ import Testing
             location: 9,
             children: [
                 .init(
-                    centroid: [1, 2], ids: [5, 6],
-                    vectors: [Bytes(values: [Float(1), 2]), Bytes(values: [Float(3), 4])]),
-                .init(centroid: [-1, 0.5], ids: [], vectors: []),
+                    centroid: [1, 2], cells: [5, 6], tags: [0, .max],
+                    codes: Bytes([1, 2, 3, 4, 5, 6, 7, 8])),
+                .init(centroid: [-1, 0.5], cells: [], tags: [], codes: Bytes()),
             ])
+        let rows = [Bytes(values: [Float(1), 2]), Bytes(values: [Float(3), 4])]
         return [
             .install(catalog), .install(Catalog()),
             .cells(space: 1, cells: [0, 9, 1 << 40], bytes: Bytes([1, 2, 3])),
@@ -32,6 +33,12 @@ import Testing
             .remove(space: 2, sequence: .max, ids: [1, 2, 3]),
             .plant(space: 2, generation: 4, centroids: [1, 2, 3, -4]),
             .split(space: 2, split),
+            .move(
+                space: 2,
+                PointMove(cells: [7, 0], tags: [1, 2], vectors: rows, retiring: 0, evaluated: 9)),
+            .move(
+                space: 2,
+                PointMove(cells: [], tags: [], vectors: [], retiring: nil, evaluated: .max)),
         ]
     }
 

@@ -1,126 +1,150 @@
 import LociBase
 import LociModel
 import LociSearch
-import LociStorage
 import LociTiering
 import LociWire
 import Testing
 
 @testable import LociCluster
+@testable import LociSearch
 
-/// A split whose pages come one by one while the posting changes.
+/// Splits, postings given up and reassignments whose pages come one by one while points change.
 @Suite struct SplitRaceTests {
-    private static let dimension = 4096  // 4 rows to a page
     private static let space: SpaceID = 1
 
-    private static func vector(_ token: Int) -> Bytes {
-        Bytes(values: [Float](repeating: Float(token), count: dimension))
-    }
-
-    /// A shard with one partition, its disk a dictionary, commits done when `commit` is called.
-    private struct Stage {
-        var node: ShardNode
+    /// A second copy of the state that follows the log, and looks at each record of upkeep before
+    /// it is applied: it must say what the log before it says.
+    private struct Follower {
+        let dimension: Int
+        var state: PartitionState
         var pages: [PageAddress: Bytes] = [:]
-        var loads: [PageAddress] = []
-        var commits: [[Bytes]] = []
-        var records: [LogRecord] = []
-        var request: UInt64 = 0
-        var lsn: LSN = 1
+        var splits = 0
+        var rewrites = 0
+        var retired = 0
+        var reassigned = 0
+        /// Codes and moved points that were out of date when their record was applied.
+        var outdated = 0
 
-        init() throws {
-            var tuning = SearchTuning()
-            tuning.splitAbove = 5
-            let settings = ShardNode.Settings(
-                clusterID: 9, shard: 0, incarnation: 1, partitions: 1, shards: 1,
-                dram: .dram(budgetBytes: 16 << 20), checkpointLogBytes: .max)
-            let state = PartitionState(partition: 0, partitions: 1, tuning: tuning)
-            node = ShardNode(settings, recovered: [(state, 1, 0)], stopwatch: { .zero })
-            send(.hello(Hello(clusterID: 9, shard: 0, partitions: 1, shards: 1)))
-            var catalog = Catalog()
-            _ = try catalog.createCollection(
-                name: "points", dimension: SplitRaceTests.dimension, metric: .l2, isText: false)
-            send(.install(Install(version: catalog.version)), bulk: [catalog.encoded])
-            commit()
-        }
+        var slice: CollectionSlice { state.slices[SplitRaceTests.space]! }
 
-        mutating func send(_ body: Body, bulk: [Bytes] = [], sequence: UInt64 = 0) {
-            request += 1
-            var header = Header(requestID: request)
-            header.senderIncarnation = 1
-            header.receiverIncarnation = 1
-            header.sequence = sequence
-            handle(.received(from: 1, Message(header, body, bulk: bulk)))
-        }
-
-        mutating func put(_ id: PointID, token: Int, sequence: UInt64) {
-            send(
-                .put(Put(space: SplitRaceTests.space, partition: 0)),
-                bulk: [
-                    Bytes(values: [id]), Bytes([1]), SplitRaceTests.vector(token), Bytes(zeros: 4),
-                    Bytes(),
-                ], sequence: sequence)
-        }
-
-        mutating func handle(_ event: ShardEvent) {
-            var directives: [ShardDirective] = []
-            node.handle(event, at: .zero, into: &directives)
-            for directive in directives {
-                switch directive {
-                case .load(let requests): loads += requests.map(\.address)
-                case .commit(_, let records): commits.append(records)
-                case .write(let write):
-                    var page = pages[write.address] ?? Bytes(zeros: write.pageBytes)
+        mutating func apply(_ records: [LogRecord]) {
+            for record in records {
+                switch record {
+                case .split(_, let split): check(split)
+                case .move(_, let move): check(move)
+                default: break
+                }
+                var effects = PartitionState.Effects()
+                state.apply(record, effects: &effects)
+                for write in effects.writes {
+                    var page =
+                        pages.removeValue(forKey: write.address) ?? Bytes(zeros: write.pageBytes)
                     page.replace(at: write.offset, with: write.bytes)
                     pages[write.address] = page
-                default: break
                 }
             }
         }
 
-        /// Makes everything durable that waits for it.
-        mutating func commit() {
-            while !commits.isEmpty {
-                let group = commits.removeFirst()
-                records += group.compactMap { try? LogRecord(encoded: $0) }
-                lsn += UInt64(group.count)
-                handle(.committed(0, .success(lsn)))
+        private func vector(of cell: CellNumber) -> Bytes {
+            let place = slice.vectorPlace(of: cell)
+            return pages[place.address]!.slice(place.offset..<(place.offset + dimension * 4))
+        }
+
+        /// Splits come first in their group: they know all of their posting.
+        private mutating func check(_ split: LocationSplit) {
+            guard let posting = slice.postings[split.location] else { return }
+            if split.children.count > 1 { splits += 1 } else { rewrites += 1 }
+            let rowBytes = slice.coder.format.rowBytes
+            var current: [[UInt32]] = []
+            for run in slice.runs(of: posting) {
+                for row in 0..<run.count {
+                    let header = slice.coder.header(
+                        of: pages[run.address]!, at: run.offset + row * rowBytes)
+                    guard slice.points.isCurrent(header.cell, tag: header.tag) else { continue }
+                    current.append([header.cell, header.tag])
+                }
+            }
+            let named = split.children.flatMap { zip($0.cells, $0.tags).map { [$0, $1] } }
+            #expect(Set(named) == Set(current) && named.count == current.count)
+            for child in split.children {
+                let rows = zip(child.cells, child.tags).map {
+                    SplitRow(cell: $0, tag: $1, vector: vector(of: $0))
+                }
+                #expect(child.codes == slice.coder.codes(rows, around: child.centroid))
             }
         }
 
-        /// The page as it is on disk now.
-        mutating func arrive(_ address: PageAddress) {
-            handle(.pageArrived(address, .success(.loaded(pages[address]!.compact(), from: .ssd))))
+        private mutating func check(_ move: PointMove) {
+            if move.retiring != nil { retired += 1 } else { reassigned += move.cells.count }
+            for (index, cell) in move.cells.enumerated() {
+                if slice.points.isCurrent(cell, tag: move.tags[index]) {
+                    #expect(move.vectors[index] == vector(of: cell))
+                } else {
+                    outdated += 1
+                }
+            }
         }
     }
 
-    @Test func aSplitNeverLogsARowThatChangedWhileItsPagesCame() throws {
-        var stage = try Stage()
-        for id in 1...6 { stage.put(PointID(id), token: id, sequence: UInt64(id)) }
-        stage.commit()
-        #expect(stage.loads.count == 2)
-        // The tail of the posting comes; then a point of it is replaced; then the rest comes.
-        let tail = try #require(stage.loads.max())
-        stage.arrive(tail)
-        stage.put(6, token: 60, sequence: 7)
-        stage.commit()
-        stage.arrive(try #require(stage.loads.min()))
-        stage.commit()
-        var served = 2
-        while served < stage.loads.count {
-            stage.arrive(stage.loads[served])
-            served += 1
-            stage.commit()
-        }
-        let splits = stage.records.compactMap { record -> LocationSplit? in
-            if case .split(_, let split) = record { return split }
-            return nil
-        }
-        let split = try #require(splits.first)
-        for child in split.children {
-            for (id, row) in zip(child.ids, child.vectors) {
-                #expect(row == Self.vector(id == 6 ? 60 : Int(id)), "point \(id)")
+    private static func put(
+        _ id: PointID, _ vector: [Float], _ stage: inout ShardStage
+    ) {
+        stage.send(
+            .put(Put(space: space, partition: 0)),
+            bulk: [
+                Bytes(values: [id]), Bytes([1]), Bytes(values: vector), Bytes(zeros: 4), Bytes(),
+            ],
+            isMutation: true)
+    }
+
+    /// Rows of 4 KiB, one on each page; a budget of 24 of them, so that rounds are small.
+    @Test(arguments: [(1, 1), (2, 2), (3, 1), (4, 3)] as [(UInt64, Int)])
+    func upkeepNeverLogsARowThatChangedWhileItsPagesCame(seed: UInt64, copies: Int) throws {
+        let dimension = 1024
+        var random = SeededRandom(seed: seed)
+        var tuning = SearchTuning()
+        tuning.splitAbove = 16
+        var stage = ShardStage(dram: .dram(budgetBytes: 160 << 10), tuning: tuning)
+        var catalog = Catalog()
+        _ = try catalog.createCollection(
+            name: "points", dimension: dimension, metric: .l2, isText: false,
+            options: .init(copies: copies))
+        stage.install(catalog)
+        var follower = Follower(
+            dimension: dimension,
+            state: PartitionState(partition: 0, partitions: 1, tuning: tuning))
+        follower.apply([.install(catalog)])
+        for step in 0..<1600 {
+            switch random.below(16) {
+            case 0...2:
+                // Clusters that come and go, so that postings fill, empty and drift.
+                let centre = Float((step / 200 + random.below(3)) % 5) * 8
+                let vector = (0..<dimension).map { _ in centre + Float(random.unit()) * 4 }
+                Self.put(PointID(random.below(90)), vector, &stage)
+            case 3:
+                stage.send(
+                    .remove(Remove(space: Self.space, partition: 0)),
+                    bulk: [Bytes(values: [PointID(random.below(90))])], isMutation: true)
+            case 4, 5: follower.apply(stage.commit())
+            default:
+                if !stage.loads.isEmpty { stage.load(random.below(stage.loads.count)) }
+                stage.release()
             }
         }
-        #expect(split.children.flatMap(\.ids).sorted() == [1, 2, 3, 4, 5, 6])
+        while !(stage.commits.isEmpty && stage.loads.isEmpty) {
+            follower.apply(stage.commit())
+            stage.loadAll()
+        }
+        #expect(stage.node.workers[0]!.state.snapshot == follower.state.snapshot)
+        #expect(stage.node.workers[0]!.rewrites.isEmpty, "no upkeep is left behind")
+        #expect(stage.node.workers[0]!.appended.isEmpty)
+        for (address, page) in follower.pages { #expect(stage.disk[address] == page) }
+        #expect(follower.slice.due.isEmpty)
+        #expect(follower.splits > 5 && follower.rewrites + follower.retired > 2)
+        #expect(follower.reassigned > 0)
+        print(
+            "copies \(copies): \(follower.splits) splits, \(follower.rewrites) rewrites, "
+                + "\(follower.retired) given up, \(follower.reassigned) reassigned, "
+                + "\(follower.outdated) of a record out of date")
     }
 }

@@ -14,6 +14,7 @@ import Testing
         var learned = 0
         var prefetched = 0
         var warmed = 0
+        var found = 0
         let first = group * Self.seedsPerGroup + 1
         for seed in first..<(first + Self.seedsPerGroup) {
             let report = Simulation(seed: seed).run()
@@ -23,6 +24,7 @@ import Testing
             learned += report.generation > 0 ? 1 : 0
             prefetched += report.pagesPrefetched
             warmed += report.pagesWarmed
+            found += report.foundByAddress
         }
         // The runs reach what they are for.
         #expect(crashes >= 10)
@@ -30,6 +32,7 @@ import Testing
         #expect(learned >= 5)
         #expect(prefetched >= 50)
         #expect(warmed >= 10)
+        #expect(found >= 200)
     }
 
     /// Without faults and with one client, what processes tell each other changes no answer.

@@ -1,15 +1,13 @@
-import LociModel
 public import LociBase
+import LociModel
 
 extension LocationIndex {
     /// The hard locations of one partition's generation closest to a point, the closest first.
     public func closest(
         to point: [Float], generation: UInt32, most: Int
     ) -> [LocationID] {
-        let generations = generations
-        return address(
-            of: point, metric: .l2, most: most, epsilon: .infinity,
-            among: { generations[$0] == generation }
+        address(
+            of: point, metric: .l2, most: most, epsilon: .infinity, generation: generation
         ).map(\.key.location)
     }
 }

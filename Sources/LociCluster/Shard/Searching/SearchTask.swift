@@ -19,6 +19,8 @@ struct SearchTask: Sendable {
     var scan: CodeScanning?
     /// Once everything is scanned.
     var comparing: Comparing?
+    /// What was compared before points were taken up that had changed meanwhile.
+    var compared: Comparing?
     /// Once everything is compared.
     var gathering: Gathering?
 
@@ -65,6 +67,14 @@ struct CodeScanning: Sendable {
     /// Candidates whose payloads still have to be looked at, the most promising last.
     var unverified: [Candidate]?
     var verifying: [Candidate] = []
+    /// Candidates that were found changed when their payloads came.
+    var changed: [ChangedPoint] = []
+}
+
+/// A point that was replaced or removed between its code and its vector.
+struct ChangedPoint: Sendable {
+    let partition: PartitionIndex
+    let id: PointID
 }
 
 /// A filter as the indexes of one partition answer it.
@@ -77,8 +87,10 @@ struct PartitionFilter: Sendable {
 /// Comparing full vectors, in rounds.
 ///
 /// Invariants:
-/// - The items before `next` have been compared, but for the parts in `asked`, whose pages were asked
-///   for; each part lies on one page.
+/// - The items before `next` have been compared, but for the parts in `asked`, whose pages were
+///   asked for; each part lies on one page.
+/// - An item whose point has changed is not compared, but noted in `changed`: what it is now has to
+///   be looked at, and its code may have ruled out others.
 struct Comparing: Sendable {
     struct Item: Sendable {
         let partition: PartitionIndex
@@ -100,4 +112,5 @@ struct Comparing: Sendable {
     var asked: [Range<Int>] = []
     var best: TopK<Compared>
     var completion: SoftmaxPartial?
+    var changed: [ChangedPoint] = []
 }

@@ -13,7 +13,7 @@ extension ShardNode {
                 partition: $0.partition, cell: $0.cell, id: $0.id, version: $0.version,
                 estimate: $0.estimate)
         }
-        let isSmallerNearer = search.definition.metric != .dot
+        let metric = search.definition.metric
         // A point may have a copy in two partitions here, so twice as many are kept.
         let limit = search.k * (workers.count > 1 ? 2 : 1)
         var comparing = Comparing(
@@ -21,9 +21,13 @@ extension ShardNode {
             best: TopK(limit) { left, right in
                 left.score == right.score
                     ? left.item.id < right.item.id
-                    : (left.score < right.score) == isSmallerNearer
+                    : metric.isNearer(left.score, right.score)
             })
-        if case .completion(let step) = search.purpose {
+        comparing.changed = search.scan!.changed
+        if let compared = search.compared {
+            comparing.best = compared.best
+            comparing.completion = compared.completion
+        } else if case .completion(let step) = search.purpose {
             comparing.completion = SoftmaxPartial(
                 dimension: search.definition.dimension, beta: step.beta)
         }
@@ -95,7 +99,7 @@ extension ShardNode {
         guard let page else {
             if search.isExhaustive || comparing.completion != nil { return }
             for item in comparing.items[part] {
-                let score = metric == .dot ? -item.estimate : max(0, item.estimate)
+                let score = metric.kernelScore(fromEstimate: item.estimate)
                 comparing.best.insert(Comparing.Compared(item: item, score: score))
             }
             return
@@ -121,7 +125,10 @@ extension ShardNode {
                     into: &scores)
             }
             let record = view[index].points[item.cell]
-            guard record.version == item.version, record.isLive else { continue }
+            guard record.version == item.version, record.isLive else {
+                comparing.changed.append(ChangedPoint(partition: item.partition, id: item.id))
+                continue
+            }
             if comparing.completion != nil {
                 comparing.completion!.add(
                     page, at: offset, count: 1, state: search.vector, metric: metric)

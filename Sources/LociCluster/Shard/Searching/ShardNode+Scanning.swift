@@ -90,13 +90,34 @@ extension ShardNode {
         }
     }
 
+    /// Makes points that changed before they were compared candidates again, as they are now.
+    func takeUp(_ changed: [ChangedPoint], _ search: inout SearchTask) {
+        guard var scan = search.scan else { return }
+        scan.candidates = CandidateSet(k: search.k)
+        scan.unverified = nil
+        scan.changed = []
+        for point in changed {
+            guard let slice = workers[point.partition]?.state.slices[search.space],
+                let cell = slice.points.cell(of: point.id),
+                filterPlan(&scan, search, slice)?.cells?.contains(cell) ?? true
+            else { continue }
+            scan.candidates.insert(
+                Candidate(
+                    partition: point.partition, cell: cell, id: point.id,
+                    version: slice.points[cell].version, estimate: 0, lower: -.infinity),
+                upper: .infinity, isCertain: false)
+        }
+        search.scan = scan
+    }
+
     /// What lies so much farther than the nearest point weighs too little to matter, even if all
     /// points here do.
     private func negligible(beta: Float, _ search: SearchTask) -> Float {
         let points = slices(of: search.space).reduce(1) { $0 + $1.points.count }
         let exponent = 20 + Float(points.bitWidth - points.leadingZeroBitCount) * 0.7
-        // Similarities are inner products or negative squared distances.
-        return (search.definition.metric == .cosine ? 2 : 1) * exponent / beta
+        // Codes estimate squared distances, of which similarities are minus the half, or inner
+        // products.
+        return (search.definition.metric == .dot ? 1 : 2) * exponent / beta
     }
 
     /// Looks for postings, and rows of them, that were not scanned yet. False if there are none.
@@ -199,8 +220,12 @@ extension ShardNode {
             scan.candidates = CandidateSet(k: candidates.k, margin: candidates.margin)
         }
         for candidate in scan.verifying {
-            guard let slice = view.first(where: { $0.partition == candidate.partition }),
-                slice.points[candidate.cell].version == candidate.version,
+            guard let slice = unchanged(candidate, view) else {
+                scan.changed.append(
+                    ChangedPoint(partition: candidate.partition, id: candidate.id))
+                continue
+            }
+            guard
                 let payload = payload(of: slice.points[candidate.cell], slice, task.held),
                 filter.matches(payload: payload)
             else { continue }
@@ -214,14 +239,26 @@ extension ShardNode {
                 scan.unverified = []
                 break
             }
-            guard let slice = view.first(where: { $0.partition == next.partition }),
-                slice.points[next.cell].version == next.version
-            else { continue }
+            guard let slice = unchanged(next, view) else {
+                scan.changed.append(ChangedPoint(partition: next.partition, id: next.id))
+                continue
+            }
             scan.verifying.append(next)
             for piece in pieces(of: slice.points[next.cell], slice) { needs.insert(piece) }
         }
         if needs.isEmpty, !scan.verifying.isEmpty { return verify(&scan, search, view, task) }
         return needs.sorted { $0.address < $1.address }
+    }
+
+    /// The slice of a candidate whose point is what it was when it was found.
+    private func unchanged(
+        _ candidate: Candidate, _ view: [CollectionSlice]
+    ) -> CollectionSlice? {
+        guard let slice = view.first(where: { $0.partition == candidate.partition }),
+            slice.points[candidate.cell].version == candidate.version,
+            slice.points[candidate.cell].isLive
+        else { return nil }
+        return slice
     }
 
     private func pieces(of record: PointRecord, _ slice: CollectionSlice) -> [PageNeed] {

@@ -61,6 +61,11 @@ extension ShardNode {
         into directives: inout [ShardDirective]
     ) -> [PageNeed] {
         while task.failure == nil {
+            if slices(of: search.space).isEmpty {
+                // Dropped while pages were on their way.
+                task.failure = unknownSpace(search.space)
+                return []
+            }
             if search.comparing == nil {
                 let needs = scan(&search, &task)
                 if !needs.isEmpty || task.failure != nil { return needs }
@@ -69,7 +74,13 @@ extension ShardNode {
             if search.gathering == nil {
                 let needs = compare(&search.comparing!, search, &task)
                 if !needs.isEmpty { return needs }
-                if isOutdated(search.comparing!, search.space) {
+                if !search.comparing!.changed.isEmpty, search.isExhaustive {
+                    goOn(&search, &task)
+                    continue
+                }
+                if !search.comparing!.changed.isEmpty
+                    || isOutdated(search.comparing!, search.space)
+                {
                     startOver(&search, &task)
                     continue
                 }
@@ -96,7 +107,16 @@ extension ShardNode {
     private func startOver(_ search: inout SearchTask, _ task: inout PageTask) {
         search.scan = nil
         search.comparing = nil
+        search.compared = nil
         search.gathering = nil
+        task.restart()
+    }
+
+    /// Where every point is compared, those that have changed are all that is left to do.
+    private func goOn(_ search: inout SearchTask, _ task: inout PageTask) {
+        takeUp(search.comparing!.changed, &search)
+        search.compared = search.comparing
+        search.comparing = nil
         task.restart()
     }
 

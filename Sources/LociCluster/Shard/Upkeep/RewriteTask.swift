@@ -66,7 +66,8 @@ struct VectorGathering: Sendable {
         _ slice: CollectionSlice, held: [PageAddress: Bytes], roundBytes: Int
     ) -> [PageAddress] {
         let rowBytes = slice.definition.rowBytes
-        for member in members[done..<asked] where slice.points.isCurrent(member.cell, tag: member.tag) {
+        for member in members[done..<asked]
+        where slice.points.isCurrent(member.cell, tag: member.tag) {
             let place = slice.vectorPlace(of: member.cell)
             guard let page = held[place.address] else { continue }
             // A copy, so that the page can go.
@@ -87,4 +88,3 @@ struct VectorGathering: Sendable {
         return places
     }
 }
-
