@@ -201,6 +201,10 @@ void loci_code_fetch(const uint8_t *rows, size_t stride, size_t count, size_t lo
   }
 }
 
+void loci_fetch(const uint8_t *bytes, size_t count) {
+  for (size_t b = 0; b < count; b += 64) __builtin_prefetch(bytes + b);
+}
+
 size_t loci_code_scan(int level, const uint8_t *rows, size_t stride, size_t count,
                       const loci_code_scan_query *query, loci_code_candidate *found) {
   switch (level) {

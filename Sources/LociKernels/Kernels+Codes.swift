@@ -146,6 +146,17 @@ extension Kernels {
         }
     }
 
+    /// Brings up to 512 bytes from byte `offset` on, which will be read soon, towards the
+    /// processor; it sees by itself that the next ones follow.
+    /// - Precondition: the offset lies within the bytes.
+    public static func fetch(_ bytes: Bytes, at offset: Int, count: Int) {
+        precondition(offset >= 0 && count >= 0 && offset <= bytes.count - count, "out of bounds")
+        unsafe bytes.withUnsafeBytes { buffer in
+            let first = unsafe (buffer.baseAddress! + offset).assumingMemoryBound(to: UInt8.self)
+            unsafe loci_fetch(first, min(count, 512))
+        }
+    }
+
     /// Writes the rows that cannot be ruled out to the front of `found` and returns how many.
     /// - Precondition: `count` rows of codes of the query's length start at byte `offset`;
     ///   `found` has room for them.

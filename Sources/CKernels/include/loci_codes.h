@@ -69,6 +69,9 @@ size_t loci_code_scan(int level, const uint8_t *rows, size_t stride, size_t coun
 /// bytes of each, at most as many rows as a scan fetches ahead.
 void loci_code_fetch(const uint8_t *rows, size_t stride, size_t count, size_t looked_at);
 
+/// Brings the first bytes of something that will be read soon towards the processor.
+void loci_fetch(const uint8_t *bytes, size_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -148,11 +148,17 @@ public struct PageTable: Sendable {
         round.held.append(.init(address: need.address, bytes: dram.bytes(in: slot), from: .dram))
     }
 
-    /// The page if it is in dram, counted as a use: a round of one page that nobody has to wait for.
-    public mutating func use(_ need: PageNeed) -> Bytes? {
-        guard let slot = dram.slot(of: need.address) else { return nil }
-        countHit(slot, need)
-        return dram.bytes(in: slot)
+    /// Those of the pages that are in dram, each counted as a use: rounds of one page that nobody
+    /// has to wait for. One pass over all looks them up and another takes them, so that the misses
+    /// of the processor's caches overlap.
+    public mutating func use(_ needs: [PageNeed], into found: inout [Bytes?]) {
+        found.removeAll(keepingCapacity: true)
+        found.reserveCapacity(needs.count)
+        let slots = needs.map { dram.slot(of: $0.address) }
+        for slot in slots { found.append(slot.map { dram.bytes(in: $0) }) }
+        for (need, slot) in zip(needs, slots) {
+            if let slot { countHit(slot, need) }
+        }
     }
 
     /// A request uses a page that is in dram, however many of its cells it wants.

@@ -48,19 +48,54 @@ extension ShardNode {
         comparing.asked = []
         let pageBytes = search.definition.vectorPageBytes
         let most = max(1, roundBytes / pageBytes)
-        while comparing.asked.count < most, let part = nextPart(&comparing, view) {
-            let need = PageNeed(address: address(of: part, comparing, view), pageBytes: pageBytes)
-            guard let page = pages.use(need) else {
-                comparing.asked.append(part)
-                continue
+        while comparing.asked.count < most {
+            let parts = nextParts(&comparing, view)
+            if parts.isEmpty { break }
+            let needs = parts.map {
+                PageNeed(address: address(of: $0, comparing, view), pageBytes: pageBytes)
             }
-            task.noteUse(of: page)
-            task.receipt.vectorsScored += UInt64(part.count)
-            compare(part, page, &comparing, search, view)
+            var found: [Bytes?] = []
+            pages.use(needs, into: &found)
+            for (part, page) in zip(parts, found) {
+                if let page { fetch(part, page, comparing, view) }
+            }
+            for (part, page) in zip(parts, found) {
+                guard let page else {
+                    comparing.asked.append(part)
+                    continue
+                }
+                task.noteUse(of: page)
+                task.receipt.vectorsScored += UInt64(part.count)
+                compare(part, page, &comparing, search, view)
+            }
         }
         return comparing.asked.map {
             PageNeed(address: address(of: $0, comparing, view), pageBytes: pageBytes)
         }
+    }
+
+    /// Pages that are looked up together.
+    private static let partsAtOnce = 32
+
+    private func nextParts(
+        _ comparing: inout Comparing, _ view: [CollectionSlice]
+    ) -> [Range<Int>] {
+        var parts: [Range<Int>] = []
+        while parts.count < Self.partsAtOnce, let part = nextPart(&comparing, view) {
+            parts.append(part)
+        }
+        return parts
+    }
+
+    /// Brings the first vector of a part towards the processor.
+    private func fetch(
+        _ part: Range<Int>, _ page: Bytes, _ comparing: Comparing, _ view: [CollectionSlice]
+    ) {
+        let item = comparing.items[part.lowerBound]
+        let index = view.firstIndex { $0.partition == item.partition }!
+        Kernels.fetch(
+            page, at: view[index].vectorPlace(of: item.cell).offset,
+            count: view[index].definition.rowBytes)
     }
 
     private func address(

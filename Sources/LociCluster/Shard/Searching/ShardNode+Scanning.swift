@@ -34,8 +34,10 @@ extension ShardNode {
             }
             if !plan(&search.scan!, search, view) { break }
         }
-        let needs = verify(&search.scan!, search, view, task)
-        if !needs.isEmpty { return needs }
+        if search.filter != nil {
+            let needs = verify(&search.scan!, search, view, task)
+            if !needs.isEmpty { return needs }
+        }
         task.receipt.partitions = UInt32(Set(search.scan!.scanned.keys.map(\.partition)).count)
         task.receipt.locationsActive = UInt32(search.scan!.scanned.count)
         task.receipt.codesScanned = search.scan!.scanner.codesScanned
@@ -156,21 +158,30 @@ extension ShardNode {
     ) {
         let pageBytes = search.definition.codePageBytes
         let most = max(1, roundBytes / pageBytes)
-        // One behind, so that the next page is on its way while this one is scanned.
-        var next: (run: CodeScanning.Run, page: Bytes)?
-        while scan.asked.count < most, let run = scan.pending.popLast() {
-            let need = PageNeed(address: run.run.address, pageBytes: pageBytes)
-            guard let page = pages.use(need) else {
-                scan.asked.append(run)
-                continue
+        while scan.asked.count < most, !scan.pending.isEmpty {
+            let runs = Array(scan.pending.suffix(Self.runsAtOnce).reversed())
+            scan.pending.removeLast(runs.count)
+            let needs = runs.map { PageNeed(address: $0.run.address, pageBytes: pageBytes) }
+            var found: [Bytes?] = []
+            pages.use(needs, into: &found)
+            // One behind, so that the next page is on its way while this one is scanned.
+            var next: (run: CodeScanning.Run, page: Bytes)?
+            for (run, page) in zip(runs, found) {
+                guard let page else {
+                    scan.asked.append(run)
+                    continue
+                }
+                task.noteUse(of: page)
+                scan.scanner.fetch(run.run, page: page)
+                if let next { self.scan(next.run, next.page, &scan, search, view) }
+                next = (run, page)
             }
-            task.noteUse(of: page)
-            scan.scanner.fetch(run.run, page: page)
             if let next { self.scan(next.run, next.page, &scan, search, view) }
-            next = (run, page)
         }
-        if let next { self.scan(next.run, next.page, &scan, search, view) }
     }
+
+    /// Pages that are looked up together.
+    private static let runsAtOnce = 64
 
     private func scan(
         _ run: CodeScanning.Run, _ page: Bytes, _ scan: inout CodeScanning, _ search: SearchTask,
