@@ -9,6 +9,9 @@ public struct PostingScanner: Sendable {
     private var scanner: CodeScanner
     private var found: [CodeCandidate] = []
     public private(set) var codesScanned: UInt64 = 0
+    /// Rows that were allowed, where not all are.
+    public private(set) var passed: UInt64 = 0
+    private let coder: PostingCoder
 
     /// - Parameter bound: Standard deviations of a code's error that a bound leaves room for.
     public init(
@@ -16,6 +19,7 @@ public struct PostingScanner: Sendable {
     ) {
         self.definition = definition
         self.vector = vector
+        self.coder = coder
         scanner = CodeScanner(query: coder.query(vector), epsilon: bound)
     }
 
@@ -42,6 +46,7 @@ public struct PostingScanner: Sendable {
             page, at: run.offset, count: run.count, origin: origin,
             threshold: candidates.threshold, into: &found)
         codesScanned += UInt64(run.count)
+        if let allowed { countPassed(run, page, points, allowed) }
         for code in found where code.lower <= candidates.threshold {
             guard points.isCurrent(code.cell, tag: code.tag), allowed?.contains(code.cell) ?? true
             else { continue }
@@ -51,6 +56,17 @@ public struct PostingScanner: Sendable {
                     partition: partition, cell: code.cell, id: record.id,
                     version: record.version, estimate: code.estimate, lower: code.lower),
                 upper: code.upper, isCertain: isCertain)
+        }
+    }
+
+    private mutating func countPassed(
+        _ run: RowRun, _ page: Bytes, _ points: PointTable, _ allowed: CellSet
+    ) {
+        for row in 0..<run.count {
+            let header = coder.header(of: page, at: run.offset + row * coder.format.rowBytes)
+            if allowed.contains(header.cell), points.isCurrent(header.cell, tag: header.tag) {
+                passed += 1
+            }
         }
     }
 }

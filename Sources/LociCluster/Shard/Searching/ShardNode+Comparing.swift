@@ -8,10 +8,18 @@ import LociWire
 /// Comparing the full vectors of those points that their codes do not rule out.
 extension ShardNode {
     func comparing(_ search: SearchTask) -> Comparing {
-        let items = search.scan!.candidates.unresolved.map {
+        var items = search.scan!.candidates.unresolved.map {
             Comparing.Item(
                 partition: $0.partition, cell: $0.cell, id: $0.id, version: $0.version,
                 estimate: $0.estimate)
+        }
+        if case .completion = search.purpose {
+            // A copy on the other side of a border must not weigh twice.
+            let view = slices(wantedBy: search)
+            items.removeAll { item in
+                let index = view.firstIndex { $0.partition == item.partition }!
+                return !view[index].points[item.cell].isPrimary
+            }
         }
         let metric = search.definition.metric
         // A point may have a copy in two partitions here, so twice as many are kept.

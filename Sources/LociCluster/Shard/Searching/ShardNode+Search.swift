@@ -199,6 +199,14 @@ extension ShardNode {
         }
     }
 
+    /// Points that the filter let through, of those that were looked at.
+    private func passed(_ search: SearchTask) -> UInt64 {
+        guard search.filter != nil, let scan = search.scan else { return 0 }
+        let isExact = scan.filters.values.allSatisfy(\.plan.isExact)
+        return isExact && !search.isExhaustive
+            ? scan.scanner.passed : UInt64(scan.candidates.candidates.count)
+    }
+
     private mutating func answer(
         _ search: SearchTask, _ gathering: Gathering, _ task: inout PageTask,
         into directives: inout [ShardDirective]
@@ -213,7 +221,7 @@ extension ShardNode {
             .matches(
                 MatchesAnswer(
                     count: UInt32(found.count), receipt: finish(task.receipt, search.asker),
-                    isDegraded: task.hasSkipped)),
+                    isDegraded: task.hasSkipped, passed: passed(search))),
             bulk: [
                 Bytes(values: found.map(\.id)), Bytes(values: found.map(\.record.version)),
                 Bytes(values: found.map(\.score)), payloads.lengths, payloads.blob, vectors,
