@@ -6,10 +6,8 @@ extension LocationIndex {
     public func closest(
         to point: [Float], generation: UInt32, most: Int
     ) -> [LocationID] {
-        let generations = generations
-        return address(
-            of: point, metric: .l2, most: most, epsilon: .infinity,
-            among: { generations[$0] == generation }
+        address(
+            of: point, metric: .l2, most: most, epsilon: .infinity, generation: generation
         ).map(\.key.location)
     }
 }
