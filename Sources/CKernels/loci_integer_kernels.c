@@ -58,45 +58,68 @@ LOCI_AVX512 LOCI_INLINE __mmask64 first64(size_t count) {
   return count >= 64 ? ~0ull : (1ull << count) - 1;
 }
 
+/// Lane i of the result is the sum of all lanes of `rows[i]`.
+LOCI_AVX512 LOCI_INLINE __m512i sums_of_sixteen(const __m512i *rows) {
+  __m512i pairs[8], fours[4], eights[2];
+  for (int i = 0; i < 8; ++i) {
+    pairs[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]),
+                                _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]));
+  }
+  for (int i = 0; i < 4; ++i) {
+    fours[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(pairs[2 * i], pairs[2 * i + 1]),
+                                _mm512_unpackhi_epi64(pairs[2 * i], pairs[2 * i + 1]));
+  }
+  for (int i = 0; i < 2; ++i) {
+    eights[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(fours[2 * i], fours[2 * i + 1], 0x88),
+                                 _mm512_shuffle_i32x4(fours[2 * i], fours[2 * i + 1], 0xDD));
+  }
+  return _mm512_add_epi32(_mm512_shuffle_i32x4(eights[0], eights[1], 0x88),
+                          _mm512_shuffle_i32x4(eights[0], eights[1], 0xDD));
+}
+
+/// Products with `count` rows in lanes, 1 to 4 of them.
+LOCI_AVX512 LOCI_INLINE void dot_lanes_avx512(const int8_t *query, const int8_t *rows,
+                                              size_t stride, int count, size_t dimension,
+                                              __m512i *sums) {
+  const __m512i offset = _mm512_set1_epi8((char)0x80);
+  const size_t whole = dimension / 64 * 64;
+  for (int i = 0; i < count; ++i) sums[i] = _mm512_setzero_si512();
+  for (size_t k = 0; k < whole; k += 64) {
+    const __m512i part = _mm512_loadu_si512(query + k);
+    for (int i = 0; i < count; ++i) {
+      const int8_t *values = rows + (size_t)i * stride + k;
+      _mm_prefetch((const char *)((uintptr_t)values + 2048), _MM_HINT_T0);
+      const __m512i value = _mm512_loadu_si512(values);
+      sums[i] = _mm512_dpbusd_epi32(sums[i], _mm512_xor_si512(value, offset), part);
+    }
+  }
+  if (whole == dimension) return;
+  const __mmask64 rest = first64(dimension - whole);
+  const __m512i part = _mm512_maskz_loadu_epi8(rest, query + whole);
+  for (int i = 0; i < count; ++i) {
+    const __m512i value = _mm512_maskz_loadu_epi8(rest, rows + (size_t)i * stride + whole);
+    sums[i] = _mm512_dpbusd_epi32(sums[i], _mm512_xor_si512(value, offset), part);
+  }
+}
+
 /// The instruction multiplies unsigned by signed bytes: rows go in with 128 added, and 128 times
 /// the query's sum is taken off again.
 LOCI_AVX512 static void dot_avx512(const int8_t *query, const int8_t *rows, size_t stride,
                                    size_t count, size_t dimension, int32_t *products) {
   int32_t query_sum = 0;
   for (size_t k = 0; k < dimension; ++k) query_sum += query[k];
-  const __m512i offset = _mm512_set1_epi8((char)0x80);
-  const size_t whole = dimension / 64 * 64;
-  const __mmask64 rest = first64(dimension - whole);
-  const __m512i query_rest = _mm512_maskz_loadu_epi8(rest, query + whole);
+  const __m512i excess = _mm512_set1_epi32(128 * query_sum);
   size_t row = 0;
-  for (; row + 4 <= count; row += 4) {
-    const int8_t *values = rows + row * stride;
-    __m512i sum[4];
-    for (int i = 0; i < 4; ++i) {
-      const __m512i last = _mm512_maskz_loadu_epi8(rest, values + (size_t)i * stride + whole);
-      sum[i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_xor_si512(last, offset),
-                                   query_rest);
+  for (; row + 16 <= count; row += 16) {
+    __m512i sums[16];
+    for (size_t i = 0; i < 16; i += 4) {
+      dot_lanes_avx512(query, rows + (row + i) * stride, stride, 4, dimension, sums + i);
     }
-    for (size_t k = 0; k < whole; k += 64) {
-      const __m512i part = _mm512_loadu_si512(query + k);
-      for (int i = 0; i < 4; ++i) {
-        const __m512i value = _mm512_loadu_si512(values + (size_t)i * stride + k);
-        sum[i] = _mm512_dpbusd_epi32(sum[i], _mm512_xor_si512(value, offset), part);
-      }
-    }
-    for (int i = 0; i < 4; ++i) {
-      products[row + (size_t)i] = _mm512_reduce_add_epi32(sum[i]) - 128 * query_sum;
-    }
+    _mm512_storeu_si512(products + row, _mm512_sub_epi32(sums_of_sixteen(sums), excess));
   }
   for (; row < count; ++row) {
-    const int8_t *values = rows + row * stride;
-    const __m512i last = _mm512_maskz_loadu_epi8(rest, values + whole);
-    __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_xor_si512(last, offset),
-                                      query_rest);
-    for (size_t k = 0; k < whole; k += 64) {
-      const __m512i value = _mm512_xor_si512(_mm512_loadu_si512(values + k), offset);
-      sum = _mm512_dpbusd_epi32(sum, value, _mm512_loadu_si512(query + k));
-    }
+    __m512i sum;
+    dot_lanes_avx512(query, rows + row * stride, stride, 1, dimension, &sum);
     products[row] = _mm512_reduce_add_epi32(sum) - 128 * query_sum;
   }
 }

@@ -1,5 +1,5 @@
 public import LociBase
-import LociKernels
+public import LociKernels
 public import LociModel
 
 /// Names a hard location in the whole cluster.
@@ -149,13 +149,22 @@ public struct LocationIndex: Sendable {
         of query: [Float], metric: Metric, most: Int, least: Int = 1, epsilon: Float,
         generation: UInt32? = nil, among isAllowed: ((Int) -> Bool)? = nil
     ) -> [ActiveLocation] {
-        let ranked = ranked(query, metric, max(most, 1), generation, isAllowed).map(\.active)
-        guard let nearest = ranked.first else { return [] }
         let smallerIsNearer = metric != .dot
         let isBounded = smallerIsNearer && epsilon < .infinity
-        let bound = isBounded ? (1 + epsilon) * nearest.score : .infinity
-        let near = ranked.prefix { !smallerIsNearer || $0.score <= bound }
-        return Array(ranked.prefix(max(near.count, least, 1)))
+        let wanted = LocationScan.Wanted(
+            most: max(most, 1), least: min(max(least, 1), max(most, 1)),
+            factor: isBounded ? 1 + epsilon : .infinity)
+        let ranked = ranked(query, metric, wanted, generation, isAllowed)
+        guard let nearest = ranked.first else { return [] }
+        let bound = isBounded ? (1 + epsilon) * max(0, nearest.cost) : .infinity
+        var active: [ActiveLocation] = []
+        active.reserveCapacity(ranked.count)
+        for candidate in ranked {
+            let score = smallerIsNearer ? max(0, candidate.cost) : -candidate.cost
+            if active.count >= wanted.least, smallerIsNearer, !(score <= bound) { break }
+            active.append(ActiveLocation(key: keys[Int(candidate.row)], score: score))
+        }
+        return active
     }
 
     /// The hard locations of a generation to which a vector is written: nearest first, with squared
@@ -163,79 +172,62 @@ public struct LocationIndex: Sendable {
     public func closure(
         of vector: [Float], generation: UInt32, most: Int = Closure.most, epsilon: Float
     ) -> [ActiveLocation] {
-        let ranked = ranked(vector, .l2, max(most, Closure.candidates), generation, nil)
-        var places: [Float] = []
-        places.reserveCapacity(ranked.count * dimension)
-        for found in ranked { places += vectorOf(found.candidate) }
+        let wanted = LocationScan.Wanted(
+            most: most == 1 ? 1 : max(most, Closure.candidates), least: 1,
+            factor: epsilon < .infinity ? 1 + epsilon : .infinity)
+        let ranked = ranked(vector, .l2, wanted, generation, nil)
+        let active = ranked.map {
+            ActiveLocation(key: keys[Int($0.row)], score: max(0, $0.cost))
+        }
         let chosen = Closure.choose(
-            distances: ranked.map(\.active.score), rows: places, most: most, epsilon: epsilon)
-        return chosen.map { ranked[$0].active }
+            distances: active.map(\.score), most: most, epsilon: epsilon
+        ) { squaredDistance(ranked[$0], ranked[$1]) }
+        return chosen.map { active[$0] }
+    }
+
+    /// The squared distance or inner product of a location and a query; of what its code says where
+    /// the index does not keep it exactly. Allocates nothing where it does. Nil for an unknown key.
+    public func score(_ kind: ScoreKind, of key: LocationKey, with query: [Float]) -> Float? {
+        precondition(query.count == dimension)
+        guard let row = rows[key], let layer = layer(of: generations[Int(row)]) else { return nil }
+        return layers[layer].score(kind, of: row, home: homes[Int(row)], with: query)
     }
 
     // MARK: Parts
 
-    private typealias Found = (candidate: LocationScan.Candidate, active: ActiveLocation)
-
     private func ranked(
-        _ query: [Float], _ metric: Metric, _ most: Int, _ generation: UInt32?,
+        _ query: [Float], _ metric: Metric, _ wanted: LocationScan.Wanted, _ generation: UInt32?,
         _ isAllowed: ((Int) -> Bool)?
-    ) -> [Found] {
+    ) -> [LocationScan.Candidate] {
         precondition(query.count == dimension)
-        let first = generation.map { layer(of: $0) }
-        let chosen: [LocationLayer]
-        switch first {
-        case .none: chosen = layers
-        case .some(.none): return []
-        case .some(.some(let layer)): chosen = [layers[layer]]
+        var chosen = layers.indices
+        if let generation {
+            guard let layer = layer(of: generation) else { return [] }
+            chosen = layer..<(layer + 1)
         }
-        let isExact = chosen.allSatisfy(\.keepsExact)
-        var scan = LocationScan(query: query, metric: metric, most: most, isExact: isExact)
-        scan.run(chosen, among: isAllowed)
-        var costs = scan.candidates.map(\.cost)
-        if isExact {
-            costs = exactCosts(query, metric, scan.candidates, chosen)
-        }
-        // Ties go by key, not by row: rows depend on history, and replay must decide alike.
-        let keys = keys
-        let candidates = scan.candidates
-        var best = TopK<(index: Int, cost: Float)>(most) { left, right in
-            left.cost == right.cost
-                ? keys[Int(candidates[left.index].row)] < keys[Int(candidates[right.index].row)]
-                : left.cost < right.cost
-        }
-        for (index, cost) in costs.enumerated() { best.insert((index, cost)) }
-        return best.sorted.map { index, cost in
-            let score = metric == .dot ? -cost : max(0, cost)
-            return (
-                candidates[index],
-                ActiveLocation(key: keys[Int(candidates[index].row)], score: score)
-            )
-        }
+        var scan = LocationScan(
+            query: query, metric: metric, wanted: wanted,
+            isExact: chosen.allSatisfy { layers[$0].keepsExact })
+        return scan.ranked(layers, chosen, keys: keys, among: isAllowed)
     }
 
-    private func exactCosts(
-        _ query: [Float], _ metric: Metric, _ candidates: [LocationScan.Candidate],
-        _ chosen: [LocationLayer]
-    ) -> [Float] {
-        var places: [Float] = []
-        places.reserveCapacity(candidates.count * dimension)
-        for candidate in candidates {
-            let start = Int(candidate.slot) * dimension
-            places.append(
-                contentsOf: chosen[Int(candidate.layer)].groups[Int(candidate.group)]
-                    .exact[start..<(start + dimension)])
+    private func squaredDistance(
+        _ left: LocationScan.Candidate, _ right: LocationScan.Candidate
+    ) -> Float {
+        let layer = Int(left.layer)
+        guard layers[layer].keepsExact else {
+            return Kernels.score(
+                .squaredL2, row: 0, of: vector(left), with: 0, of: vector(right),
+                dimension: dimension)
         }
-        var costs: [Float] = []
-        costs.reserveCapacity(candidates.count)
-        Kernels.score(
-            metric == .dot ? .dot : .squaredL2, query: query, rows: places, into: &costs)
-        if metric == .dot { for index in costs.indices { costs[index] = -costs[index] } }
-        return costs
+        return Kernels.score(
+            .squaredL2, row: Int(left.slot), of: layers[layer].groups[Int(left.group)].exact,
+            with: Int(right.slot), of: layers[layer].groups[Int(right.group)].exact,
+            dimension: dimension)
     }
 
-    private func vectorOf(_ candidate: LocationScan.Candidate) -> [Float] {
-        let layer = layer(of: generations[Int(candidate.row)])!
-        return layers[layer].groups[Int(candidate.group)].vector(at: Int(candidate.slot))
+    private func vector(_ candidate: LocationScan.Candidate) -> [Float] {
+        layers[Int(candidate.layer)].groups[Int(candidate.group)].vector(at: Int(candidate.slot))
     }
 
     private func layer(of generation: UInt32) -> Int? {

@@ -16,7 +16,7 @@ import Testing
     func productsOfBytesAreExact(level: InstructionLevel) {
         var random = SeededRandom(seed: 11)
         for dimension in Array(0...70) + [127, 128, 129, 784, 1000] {
-            for count in [0, 1, 3, 4, 5, 9] {
+            for count in [0, 1, 3, 4, 5, 9, 16, 19, 33] {
                 let stride = dimension + random.below(5) + (dimension == 0 ? 1 : 0)
                 let query = bytes(dimension, &random)
                 let rows = bytes(stride * count, &random)

@@ -138,10 +138,9 @@ extension CoordinatorNode {
         let byID = UInt16(
             Directory.partition(of: mutation.ids[index], partitions: metadata.map.partitions))
         guard let state, placement > 0 else { return [byID] }
-        let generations = state.locations.generations
         let address = state.locations.address(
             of: row.values(), metric: .l2, most: tuning.copies * 8,
-            epsilon: tuning.copyEpsilon, among: { generations[$0] == placement })
+            epsilon: tuning.copyEpsilon, generation: placement)
         var targets: [UInt16] = []
         for active in address where !targets.contains(UInt16(active.key.partition)) {
             targets.append(UInt16(active.key.partition))

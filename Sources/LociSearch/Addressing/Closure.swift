@@ -18,25 +18,31 @@ public enum Closure {
     public static func choose(
         distances: [Float], rows: [Float], most: Int, epsilon: Float
     ) -> [Int] {
-        guard let nearest = distances.first, most > 0 else { return [] }
+        guard !distances.isEmpty else { return [] }
         precondition(rows.count % distances.count == 0, "rows are not whole")
         let dimension = rows.count / distances.count
+        return choose(distances: distances, most: most, epsilon: epsilon) { chosen, later in
+            Kernels.score(
+                .squaredL2, row: chosen, of: rows, with: later, of: rows, dimension: dimension)
+        }
+    }
+
+    /// - Parameter between: The squared distance between a candidate that was chosen and a later
+    ///   one.
+    static func choose(
+        distances: [Float], most: Int, epsilon: Float, between: (Int, Int) -> Float
+    ) -> [Int] {
+        guard let nearest = distances.first, most > 0 else { return [] }
         let bound = epsilon < .infinity ? (1 + epsilon) * nearest : .infinity
         var isCovered = [Bool](repeating: false, count: distances.count)
         var chosen: [Int] = []
-        var between: [Float] = []
         for candidate in distances.indices
         where candidate == 0 || (distances[candidate] <= bound && !isCovered[candidate]) {
             chosen.append(candidate)
             if chosen.count == most { break }
-            between.removeAll(keepingCapacity: true)
-            Kernels.score(
-                .squaredL2,
-                query: Array(rows[(candidate * dimension)..<((candidate + 1) * dimension)]),
-                rows: rows, into: &between)
-            for later in (candidate + 1)..<max(candidate + 1, distances.count)
-            where between[later] < distances[later] {
-                isCovered[later] = true
+            for later in distances.indices.dropFirst(candidate + 1)
+            where distances[later] <= bound && !isCovered[later] {
+                isCovered[later] = between(candidate, later) < distances[later]
             }
         }
         return chosen

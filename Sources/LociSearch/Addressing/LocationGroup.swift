@@ -4,7 +4,7 @@ import LociKernels
 /// divided by a scale of its own and rounded. A code costs `dimension + 4` bytes.
 ///
 /// Invariants:
-/// - Slot i of `rows`, `scales`, `lengths`, `codes` and, where held, `exact` belong together.
+/// - Slot i of `rows`, `factors`, `codes` and, where held, `exact` belong together.
 /// - `radius` is at least the length of every decoded difference, and `error` at least the distance
 ///   of every location from its decoded place. Both only grow until the group is made anew.
 struct LocationGroup: Sendable {
@@ -12,10 +12,9 @@ struct LocationGroup: Sendable {
     let centre: [Float]
     /// Rows of the index.
     private(set) var rows: [UInt32] = []
-    /// Steps of the codes, as the upper half of a float32, rounded up.
-    private(set) var scales: [UInt16] = []
-    /// Lengths of the codes as vectors, in units of `lengthUnit`.
-    private(set) var lengths: [UInt16] = []
+    /// Upper half: that of the code's step, a float32 rounded up to it. Lower half: the length of
+    /// the code as a vector, in units of `lengthUnit`.
+    private(set) var factors: [UInt32] = []
     private(set) var codes: [Int8] = []
     /// The locations themselves, one after the other; empty in a compact copy.
     private(set) var exact: [Float] = []
@@ -38,24 +37,21 @@ struct LocationGroup: Sendable {
         127 * Float(dimension).squareRoot() / 65_535
     }
 
-    static func scale(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
-
     mutating func reserve(_ count: Int) {
         rows.reserveCapacity(count)
-        scales.reserveCapacity(count)
-        lengths.reserveCapacity(count)
+        factors.reserveCapacity(count)
         codes.reserveCapacity(count * dimension)
         if keepsExact { exact.reserveCapacity(count * dimension) }
     }
 
     mutating func append(_ row: UInt32, _ vector: [Float]) {
         var difference = QuantizedVector(dimension: dimension)
-        difference.quantize(vector, minus: centre, roundingScaleUp: true)
+        difference.quantize(vector, minus: 0, of: centre, roundingScaleUp: true)
         rows.append(row)
-        scales.append(UInt16(difference.scale.bitPattern >> 16))
         let squares = difference.codes.reduce(0) { $0 + Int($1) * Int($1) }
         let length = Float(squares).squareRoot()
-        lengths.append(UInt16(min(65_535, (length / lengthUnit).rounded())))
+        let units = UInt32(min(65_535, (length / lengthUnit).rounded()))
+        factors.append(difference.scale.bitPattern & 0xFFFF_0000 | units)
         codes.append(contentsOf: difference.codes)
         if keepsExact { exact.append(contentsOf: vector) }
         radius = max(radius, difference.scale * length * 1.0001)
@@ -70,8 +66,7 @@ struct LocationGroup: Sendable {
     /// The last slot takes the place of the one removed.
     mutating func remove(at slot: Int) {
         rows.swapAt(slot, rows.count - 1)
-        scales.swapAt(slot, rows.count - 1)
-        lengths.swapAt(slot, rows.count - 1)
+        factors.swapAt(slot, rows.count - 1)
         let last = (rows.count - 1) * dimension
         for element in 0..<dimension {
             codes[slot * dimension + element] = codes[last + element]
@@ -83,8 +78,7 @@ struct LocationGroup: Sendable {
             exact.removeLast(dimension)
         }
         rows.removeLast()
-        scales.removeLast()
-        lengths.removeLast()
+        factors.removeLast()
         codes.removeLast(dimension)
     }
 
@@ -94,7 +88,7 @@ struct LocationGroup: Sendable {
     func vector(at slot: Int) -> [Float] {
         let place = (slot * dimension)..<((slot + 1) * dimension)
         if keepsExact { return Array(exact[place]) }
-        let scale = Self.scale(scales[slot])
+        let scale = Float(bitPattern: factors[slot] & 0xFFFF_0000)
         var vector = centre
         for (element, code) in zip(vector.indices, codes[place]) {
             vector[element] += scale * Float(code)

@@ -54,8 +54,19 @@ struct LocationLayer: Sendable {
     }
 
     func vector(of row: UInt32, home: UInt32) -> [Float] {
-        let group = groups[Int(home)]
-        return group.vector(at: group.slot(of: row))
+        groups[Int(home)].vector(at: groups[Int(home)].slot(of: row))
+    }
+
+    func score(_ kind: ScoreKind, of row: UInt32, home: UInt32, with query: [Float]) -> Float {
+        let slot = groups[Int(home)].slot(of: row)
+        if keepsExact {
+            return Kernels.score(
+                kind, row: 0, of: query, with: slot, of: groups[Int(home)].exact,
+                dimension: dimension)
+        }
+        return Kernels.score(
+            kind, row: 0, of: query, with: 0, of: groups[Int(home)].vector(at: slot),
+            dimension: dimension)
     }
 
     /// Makes all groups anew by clustering; the codes are then as good as they can be.

@@ -10,26 +10,26 @@ import LociModel
 /// are held, the answer is exact, whatever the groups are and have been; ties go by key.
 struct LocationScan {
     struct Candidate {
+        var layer: UInt32
         var group: UInt32
         var slot: UInt32
-        var layer: UInt32
         var row: UInt32
-        /// The least that the cost can be; the estimate itself in a compact copy.
+        /// The least that the cost can be; the estimate itself in a compact copy. The cost itself
+        /// in what `ranked` returns.
         var cost: Float
     }
 
     let query: [Float]
     let metric: Metric
-    let most: Int
     let isExact: Bool
-    /// The largest of the `most` smallest costs that are sure.
-    private var ceiling: Float = .infinity
-    private var smallest: TopK<Float>
-    private(set) var candidates: [Candidate] = []
+    let wanted: Wanted
+    private var ceiling: CostCeiling
+    private var candidates: [Candidate] = []
+    /// Locations looked at, of those allowed.
+    private var seen = 0
     private var quantized: QuantizedVector
-    private var products: [Int32] = []
+    private var slots: [UInt32] = []
     private var estimates: [Float] = []
-    private let zeros: [Float]
     private let queryLength: Float
 
     /// Groups that a compact copy looks at: so many and this part of all. Measured: 16 locations
@@ -37,52 +37,82 @@ struct LocationScan {
     static let leastGroups = 24
     static let groupShare = 8
 
-    init(query: [Float], metric: Metric, most: Int, isExact: Bool) {
+    /// The `least` nearest, and those of the `most` nearest that cost at most `factor` times as
+    /// much as the nearest.
+    struct Wanted {
+        var most: Int
+        var least: Int
+        /// Infinity for no bound, as for inner products.
+        var factor: Float
+
+        var ceiling: CostCeiling { CostCeiling(most: most, least: least, factor: factor) }
+    }
+
+    init(query: [Float], metric: Metric, wanted: Wanted, isExact: Bool) {
         self.query = query
         self.metric = metric
-        self.most = most
+        self.wanted = wanted
         self.isExact = isExact
-        smallest = TopK(most) { $0 < $1 }
+        ceiling = wanted.ceiling
         quantized = QuantizedVector(dimension: query.count)
-        zeros = metric == .dot ? [Float](repeating: 0, count: query.count) : []
-        queryLength = Kernels.dot(query, query).squareRoot()
-        if metric == .dot { quantized.quantize(query, minus: zeros) }
+        queryLength = metric == .dot ? Kernels.dot(query, query).squareRoot() : 0
+        if metric == .dot {
+            let origin = [Float](repeating: 0, count: query.count)
+            quantized.quantize(query, minus: 0, of: origin)
+        }
+    }
+
+    /// The nearest locations of some layers, those that are wanted and maybe more, in the order of
+    /// their costs, equal ones in that of their keys.
+    /// - Parameter isAllowed: Only rows for which this holds.
+    mutating func ranked(
+        _ layers: [LocationLayer], _ chosen: Range<Int>, keys: [LocationKey],
+        among isAllowed: ((Int) -> Bool)?
+    ) -> [Candidate] {
+        var visits: [Visit] = []
+        for number in chosen { plan(number, layers[number], &visits) }
+        visits.sort { $0.order < $1.order }
+        let enough =
+            isExact ? visits.count : Self.leastGroups + visits.count / Self.groupShare
+        for (number, visit) in visits.enumerated() {
+            if number >= enough && seen >= wanted.most { break }
+            if visit.least > ceiling.value { continue }
+            scan(layers, visit, isAllowed)
+        }
+        if isExact {
+            compareExactly(layers)
+        } else {
+            candidates.removeAll { $0.cost > ceiling.value }
+        }
+        // Ties go by key, not by row: rows depend on history, and replay must decide alike.
+        candidates.sort { left, right in
+            left.cost == right.cost
+                ? keys[Int(left.row)] < keys[Int(right.row)] : left.cost < right.cost
+        }
+        if candidates.count > wanted.most { candidates.removeSubrange(wanted.most...) }
+        return candidates
     }
 
     private struct Visit {
-        var layer: Int
-        var group: Int
+        var layer: Int32
+        var group: Int32
         /// Squared distance to the centre, or the product with it.
         var score: Float
         /// The least cost of anything in the group.
         var least: Float
-        /// By which groups are visited.
-        var order: Float
-    }
-
-    mutating func run(_ layers: [LocationLayer], among isAllowed: ((Int) -> Bool)?) {
-        var visits: [Visit] = []
-        visits.reserveCapacity(layers.reduce(0) { $0 + $1.groups.count })
-        for (number, layer) in layers.enumerated() { plan(number, layer, &visits) }
-        visits.sort { ($0.order, $0.layer, $0.group) < ($1.order, $1.layer, $1.group) }
-        let enough =
-            isExact
-            ? visits.count : Self.leastGroups + visits.count / Self.groupShare
-        for (number, visit) in visits.enumerated() {
-            if number >= enough && smallest.count == most { break }
-            if visit.least > ceiling { continue }
-            scan(layers[visit.layer].groups[visit.group], visit, isAllowed)
-        }
-        if isExact { candidates.removeAll { $0.cost > ceiling } }
+        /// By which groups are visited: their scores, or what is least; equal ones in turn.
+        var order: UInt64
     }
 
     private func plan(_ number: Int, _ layer: LocationLayer, _ visits: inout [Visit]) {
+        let groups = layer.groups
         var scores: [Float] = []
-        scores.reserveCapacity(layer.groups.count)
+        scores.reserveCapacity(groups.count)
         Kernels.score(
             metric == .dot ? .dot : .squaredL2, query: query, rows: layer.centres, into: &scores)
+        visits.reserveCapacity(visits.count + groups.count)
         for (group, score) in scores.enumerated() {
-            let reach = layer.groups[group].radius + layer.groups[group].error
+            let reach = groups[group].radius + groups[group].error
             let least: Float
             let order: Float
             if metric == .dot {
@@ -94,71 +124,100 @@ struct LocationScan {
                 order = score
             }
             visits.append(
-                Visit(layer: number, group: group, score: score, least: least, order: order))
+                Visit(
+                    layer: Int32(number), group: Int32(group), score: score, least: least,
+                    order: Self.rank(order) << 32 | UInt64(visits.count)))
         }
+    }
+
+    /// Ascends with a number; what is no number comes first or last.
+    private static func rank(_ number: Float) -> UInt64 {
+        let bits = number.bitPattern
+        return UInt64(bits >> 31 == 0 ? bits | 0x8000_0000 : ~bits)
     }
 
     private mutating func scan(
-        _ group: LocationGroup, _ visit: Visit, _ isAllowed: ((Int) -> Bool)?
+        _ layers: [LocationLayer], _ visit: Visit, _ isAllowed: ((Int) -> Bool)?
     ) {
-        let count = group.count
-        let slack: Float
-        if metric == .dot {
-            estimate(group, base: -visit.score, factor: -quantized.scale, withLengths: false)
-            slack =
-                queryLength * (group.error + 1e-5 * group.radius) + quantized.error * group.radius
-                + 1e-5 * abs(visit.score)
-        } else {
-            quantized.quantize(query, minus: group.centre)
-            estimate(group, base: visit.score, factor: -2 * quantized.scale, withLengths: true)
-            let roundedLength =
-                2 * group.radius * group.radius * Float(query.count).squareRoot() / 131_070
-            slack =
-                2 * quantized.error * group.radius * 1.0001 + roundedLength
-                + 2e-5 * (visit.score + group.radius * group.radius)
+        let (layer, group) = (Int(visit.layer), Int(visit.group))
+        // Through a span nothing is retained but what is used.
+        let held = layers[layer].groups
+        let groups = held.span
+        let (radius, error) = (groups[group].radius, groups[group].error)
+        let factors = groups[group].factors
+        let count = factors.count
+        if metric != .dot {
+            quantized.quantize(query, minus: group, of: layers[layer].centres)
         }
-        let bounds = Bounds(isDot: metric == .dot, slack: slack, error: group.error)
-        var cut = isExact ? bounds.estimate(ceiling) : ceiling
-        for slot in 0..<count where !(estimates[slot] > cut) {
-            let row = group.rows[slot]
-            if let isAllowed, !isAllowed(Int(row)) { continue }
-            let cost = estimates[slot]
-            let sure = isExact ? bounds.most(cost) : cost
+        let bounds = Bounds(isDot: metric == .dot, slack: slack(visit, radius, error), error: error)
+        if slots.count < count {
+            slots = [UInt32](repeating: 0, count: count)
+            estimates = [Float](repeating: 0, count: count)
+        }
+        let isDot = metric == .dot
+        let terms = DifferenceScanTerms(
+            base: isDot ? -visit.score : visit.score,
+            factor: (isDot ? -1 : -2) * quantized.scale,
+            lengthUnit: isDot ? 0 : LocationGroup.lengthUnit(query.count),
+            cut: isExact ? bounds.estimate(ceiling.value) : ceiling.value)
+        let found = Kernels.scanDifferences(
+            groups[group].codes, factors: factors,
+            query: quantized.codes, terms: terms, slots: &slots, estimates: &estimates)
+        if isAllowed == nil { seen += count }
+        if found == 0 { return }
+        let rows = groups[group].rows
+        for index in 0..<found {
+            let row = rows[Int(slots[index])]
+            let estimate = estimates[index]
+            if let isAllowed {
+                guard isAllowed(Int(row)) else { continue }
+                seen += 1
+            }
+            let least = isExact ? bounds.least(estimate) : estimate
+            if least > ceiling.value { continue }
             candidates.append(
                 Candidate(
-                    group: UInt32(visit.group), slot: UInt32(slot), layer: UInt32(visit.layer),
-                    row: row, cost: isExact ? bounds.least(cost) : cost))
-            guard sure < ceiling else { continue }
-            smallest.insert(sure)
-            if let worst = smallest.worst {
-                ceiling = worst
-                cut = isExact ? bounds.estimate(ceiling) : ceiling
-            }
+                    layer: UInt32(layer), group: UInt32(group), slot: slots[index], row: row,
+                    cost: least))
+            ceiling.insert(isExact ? bounds.most(estimate) : estimate)
         }
     }
 
-    /// Base plus, for each slot, the product with the code and the squared length of it.
-    private mutating func estimate(
-        _ group: LocationGroup, base: Float, factor: Float, withLengths: Bool
-    ) {
-        let count = group.count
-        Kernels.dot(
-            query: quantized.codes, rows: group.codes, stride: group.dimension, count: count,
-            into: &products)
-        if estimates.count < count {
-            estimates = [Float](repeating: 0, count: count)
+    /// By how much an estimate can be off because the query is rounded, and lengths are.
+    private func slack(_ visit: Visit, _ radius: Float, _ error: Float) -> Float {
+        if metric == .dot {
+            return queryLength * (error + 1e-5 * radius) + quantized.error * radius
+                + 1e-5 * abs(visit.score)
         }
-        let scales = group.scales
-        let lengths = group.lengths
-        precondition(
-            scales.count == count && lengths.count == count && products.count == count
-                && estimates.count >= count)
-        let unit = withLengths ? group.lengthUnit : 0
-        for slot in 0..<count {
-            let scale = Float(bitPattern: UInt32(scales[slot]) << 16)
-            let length = Float(lengths[slot]) * unit * scale
-            estimates[slot] = base + factor * scale * Float(products[slot]) + length * length
+        let roundedLength = 2 * radius * radius * Float(query.count).squareRoot() / 131_070
+        return 2 * quantized.error * radius * 1.0001 + roundedLength
+            + 2e-5 * (visit.score + radius * radius)
+    }
+
+    /// Keeps the candidates that no other rules out, now with their costs. Those that may cost the
+    /// least come first, and the first that must cost too much ends it.
+    private mutating func compareExactly(_ layers: [LocationLayer]) {
+        var order: [UInt64] = []
+        order.reserveCapacity(candidates.count)
+        for (index, candidate) in candidates.enumerated() where !(candidate.cost > ceiling.value) {
+            order.append(Self.rank(candidate.cost) << 32 | UInt64(index))
         }
+        order.sort()
+        var compared: [Candidate] = []
+        var ceiling = wanted.ceiling
+        for entry in order {
+            var candidate = candidates[Int(truncatingIfNeeded: entry & 0xFFFF_FFFF)]
+            if candidate.cost > ceiling.value { break }
+            let score = Kernels.score(
+                metric == .dot ? .dot : .squaredL2, row: 0, of: query, with: Int(candidate.slot),
+                of: layers[Int(candidate.layer)].groups[Int(candidate.group)].exact,
+                dimension: query.count)
+            candidate.cost = metric == .dot ? -score : score
+            if candidate.cost > ceiling.value { continue }
+            ceiling.insert(candidate.cost)
+            compared.append(candidate)
+        }
+        candidates = compared.filter { !($0.cost > ceiling.value) }
     }
 
     /// What an estimate says about the cost, and the other way round.

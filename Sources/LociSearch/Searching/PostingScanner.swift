@@ -23,9 +23,13 @@ public struct PostingScanner: Sendable {
         scanner = CodeScanner(query: coder.query(vector), epsilon: bound)
     }
 
-    /// Where the query stands to a posting's centroid.
-    public func origin(_ centroid: [Float]) -> CodeOrigin {
-        CodeOrigin(from: vector, to: centroid, metric: definition.metric)
+    /// Where the query stands to the centroid of a posting; nil for an unknown one.
+    public func origin(of key: LocationKey, in locations: LocationIndex) -> CodeOrigin? {
+        guard let distance = locations.score(.squaredL2, of: key, with: vector) else { return nil }
+        guard definition.metric == .dot else { return CodeOrigin(squaredDistance: distance) }
+        return locations.score(.dot, of: key, with: vector).map {
+            CodeOrigin(innerProduct: $0, squaredDistance: distance)
+        }
     }
 
     /// To be called a moment before a run is scanned.

@@ -134,7 +134,7 @@ extension ShardNode {
             let scanned = scan.scanned[key]
             if let scanned, scanned == posting.rows || scan.plans > Self.mostPlans { continue }
             scan.scanned[key] = posting.rows
-            let origin = scan.scanner.origin(view[index].locations.centroid(of: key)!)
+            let origin = scan.scanner.origin(of: key, in: view[index].locations)!
             for run in view[index].runs(of: posting, from: scanned ?? 0) {
                 runs.append(CodeScanning.Run(key: key, origin: origin, run: run))
             }
