@@ -45,6 +45,36 @@ import Testing
         }
     }
 
+    /// One element is so large that the others, all in one direction, round to nothing: the codes
+    /// mislead, and the bounds must leave room for it. So few locations are in one group.
+    @Test func aQueryThatRoundsBadlyIsAnsweredExactly() {
+        let dimension = 100
+        var random = SeededRandom(seed: 21)
+        let rows = (0..<100).flatMap { _ in
+            [0] + [Float](repeating: Float(random.below(2001) - 1000) / 1000, count: dimension - 1)
+        }
+        var index = LocationIndex(dimension: dimension)
+        index.insert(
+            (0..<100).map { LocationKey(partition: 0, location: $0) }, generation: 1,
+            centroids: rows)
+        for query in 0..<20 {
+            let others = 0.75 - Float(query) / 1000
+            let vector = [200] + [Float](repeating: others, count: dimension - 1)
+            for (kind, metric) in [(ScoreKind.squaredL2, Metric.l2), (.dot, .dot)] {
+                var scores: [Float] = []
+                Kernels.score(kind, query: vector, rows: rows, into: &scores)
+                let order = scores.indices.sorted {
+                    let (left, right) = (scores[$0], scores[$1])
+                    if left == right { return $0 < $1 }
+                    return metric == .dot ? left > right : left < right
+                }
+                let found = index.address(of: vector, metric: metric, most: 8, epsilon: .infinity)
+                #expect(found.map { Int($0.key.location) } == Array(order.prefix(8)))
+                #expect(found.map(\.score) == order.prefix(8).map { scores[$0] })
+            }
+        }
+    }
+
     /// The closure of a large index is that of the rule over a sorted list of its 64 nearest.
     @Test func theClosureIsThatOfTheRuleOverASortedScan() {
         let count = 700
