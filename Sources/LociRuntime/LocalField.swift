@@ -155,7 +155,8 @@ public final class LocalField {
         }
         var failure: LociError?
         for (request, answer) in zip(
-            requests, pageReads.read(requests, from: store, into: arena)) {
+            requests, pageReads.read(requests, from: store, into: arena))
+        {
             switch answer {
             case .loaded(let bytes, _): _ = table.arrived(request.address, bytes)
             case .failed(let error):

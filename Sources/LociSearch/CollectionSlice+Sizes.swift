@@ -20,7 +20,7 @@ extension CollectionSlice {
     /// In memory: centroids and their codes.
     public var locationBytes: UInt64 { UInt64(locations.count * (definition.rowBytes + 32)) }
 
-    /// In memory: indexes of payload fields, 12 bytes for each cell and field, without their values.
+    /// In memory: indexes of payload fields, 12 bytes for each cell and field, without the values.
     public var indexBytes: UInt64 { UInt64(indexes.paths.count * points.cellCount * 12) }
 
     /// A posting, its key and the room that a dictionary leaves.

@@ -53,7 +53,8 @@ struct BenchCommand: AsyncParsableCommand {
             """,
         subcommands: [
             BenchRead.self, BenchWrite.self, BenchQuery.self, BenchDecode.self, BenchPrefetch.self,
-            BenchPolicies.self, BenchSearch.self, BenchStore.self, BenchPages.self, BenchPeriodic.self,
+            BenchPolicies.self, BenchSearch.self, BenchStore.self, BenchPages.self,
+            BenchPeriodic.self,
             BenchWire.self, BenchKernels.self,
         ])
 }

@@ -32,7 +32,8 @@ struct BenchSearch: ParsableCommand {
     var neighbours = 10
     @Option(help: "Hard locations that a query activates at most; several, separated by commas.")
     var probes = "8,16,32,64"
-    @Option(help: "Hard locations are active within this factor of the nearest one's squared distance.")
+    @Option(
+        help: "Hard locations are active within this factor of the nearest one's squared distance.")
     var radius = "inf"
     @Option(help: "Standard deviations that a code's bound leaves room for.")
     var bound = "1.9"
@@ -102,7 +103,8 @@ struct BenchSearch: ParsableCommand {
         _ values: [Float], _ nearest: [[Int32]]
     ) throws {
         var times: [(cpu: Double, wall: Double)] = []
-        var (found, codes, vectors, locations, hard) = (0, UInt64(0), UInt64(0), UInt64(0), UInt64(0))
+        var found = 0
+        var (codes, vectors, locations, hard) = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))
         for round in 0..<rounds {
             let start = (Clock.now(), processMicroseconds())
             for row in 0..<rows {

@@ -91,7 +91,7 @@ struct CompleteCommand: AsyncParsableCommand {
             table.add(
                 "\(index)", Show.decimal(Double(completion.familiarity), places: 4),
                 "\(completion.steps)", completion.hasConverged ? "yes" : "not yet",
-                Show.decimal(Double(completion.beta), places: 3),
+                Show.significant(Double(completion.beta)),
                 output ?? Self.beginning(of: completion.vector))
         }
         table.print()

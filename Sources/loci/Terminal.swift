@@ -121,6 +121,13 @@ enum Show {
     }
 
     /// Microseconds as `123 us`, `1.23 ms` or `1.23 s`.
+    /// Three digits that count, whatever the magnitude.
+    static func significant(_ value: Double) -> String {
+        if value == 0 || (0.01..<1000).contains(abs(value)) { return decimal(value, places: 3) }
+        let exponent = Int(log10(abs(value)).rounded(.down))
+        return decimal(value / pow(10, Double(exponent)), places: 2) + "e\(exponent)"
+    }
+
     static func time(microseconds: UInt64) -> String {
         if microseconds < 1000 { return "\(microseconds) us" }
         let milliseconds = Double(microseconds) / 1000
