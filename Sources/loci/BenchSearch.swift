@@ -64,8 +64,8 @@ struct BenchSearch: ParsableCommand {
                 + "splits, \(report.moved) moved of \(report.evaluated) looked at; "
                 + "\(Clock.now().microseconds(since: started.0) / 1000) ms, CPU "
                 + "\((processMicroseconds() - started.1) / 1000) ms, resident "
-                + "\(StoreFigures.residentMebibytes()) MiB, codes \(report.codeBytes >> 20) MiB, vectors "
-                + "\(report.vectorBytes >> 20) MiB, tables \(report.tableBytes >> 20) MiB, "
+                + "\(StoreFigures.residentMebibytes()) MiB, codes \(report.codeBytes >> 20) MiB, "
+                + "vectors \(report.vectorBytes >> 20) MiB, tables \(report.tableBytes >> 20) MiB, "
                 + "hard locations \(report.locationBytes >> 20) MiB")
         for setting in settings {
             try measure(collection, setting, rows, dimension, values, nearest)

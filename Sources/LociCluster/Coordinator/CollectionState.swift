@@ -61,7 +61,7 @@ struct CollectionState: Sendable {
 
     init(_ definition: CollectionDefinition, partitions: Int, encoder: LexicalEncoder?) {
         self.definition = definition
-        locations = LocationIndex(dimension: definition.dimension)
+        locations = LocationIndex(dimension: definition.dimension, keepsExact: false)
         following = Array(repeating: Following(), count: partitions)
         self.encoder = encoder
     }
