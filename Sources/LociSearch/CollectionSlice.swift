@@ -326,7 +326,7 @@ public struct CollectionSlice: Sendable {
         let posting = postings[location]!
         // With more than one copy of a code, nobody counts the stale ones.
         let isStale =
-            definition.options.copies == 1 && posting.rows > 2 * posting.live + splitAbove / 2
+            definition.options.copies == 1 && 2 * posting.rows > 3 * posting.live + splitAbove / 4
         if posting.rows > splitAbove || isStale {
             overfull.insert(location)
         } else {
