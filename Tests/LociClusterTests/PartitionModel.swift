@@ -327,7 +327,7 @@ struct PartitionModel {
             #expect(posting.live == live)
             let isStale =
                 slice.definition.options.copies == 1
-                && posting.rows > 2 * live + slice.splitAbove / 2
+                && 2 * posting.rows > 3 * live + slice.splitAbove / 4
             let isDue = posting.rows > slice.splitAbove || isStale
             #expect(slice.overfull.contains(location) == isDue)
             #expect(slice.runs(of: posting).reduce(0) { $0 + $1.count } == posting.rows)

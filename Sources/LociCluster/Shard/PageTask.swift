@@ -21,6 +21,8 @@ struct PageTask: Sendable {
     /// Pages of this round that lie in slower tiers.
     var beyond: [PageAddress: Tier] = [:]
     var missing = 0
+    /// It could go on, but lets others have their turn first.
+    var isPausing = false
     var failure: LociError?
     var receipt = Receipt()
     var restarts = 0

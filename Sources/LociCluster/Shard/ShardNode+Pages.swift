@@ -117,6 +117,10 @@ extension ShardNode {
             let needed = run(&task, into: &directives)
             // What it failed by while it ran comes before what it lacks.
             if task.failure != nil { continue }
+            if task.isPausing {
+                pause(&task, number)
+                return
+            }
             if needed.isEmpty { break }
             task.beginRound(at: stopwatch())
             pages.noteRelease()
@@ -130,6 +134,26 @@ extension ShardNode {
             }
         }
         pages.noteRelease()
+    }
+
+    private mutating func pause(_ task: inout PageTask, _ number: UInt64) {
+        task.isPausing = false
+        task.beginRound(at: stopwatch())
+        tasks[number] = task
+        paused.append(number)
+        pages.noteRelease()
+    }
+
+    /// Whether a request goes on when the node is woken.
+    public var hasPausedTasks: Bool { !paused.isEmpty }
+
+    /// Lets the task go on that has paused longest.
+    mutating func resumePaused(into directives: inout [ShardDirective]) {
+        guard !paused.isEmpty else { return }
+        let number = paused.removeFirst()
+        guard let task = tasks.removeValue(forKey: number) else { return }
+        advance(task, number: number, into: &directives)
+        commitAll(into: &directives)
     }
 
     /// Gives a task its round. True if all its pages are here.

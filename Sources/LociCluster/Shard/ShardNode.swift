@@ -149,6 +149,8 @@ public struct ShardNode: Sendable {
     var fields = FieldIndex()
     var tasks: [UInt64: PageTask] = [:]
     var nextTask: UInt64 = 0
+    /// Tasks that go on when the node is woken, the next one first.
+    var paused: [UInt64] = []
     var guardian = MutationGuard()
     var installs: [UInt64: PendingInstall] = [:]
     var rejectedMessages: UInt64 = 0
@@ -199,7 +201,10 @@ public struct ShardNode: Sendable {
         case .heard(let shard, let message): heard(message, from: shard, into: &directives)
         case .pageArrived(let address, let result):
             pageArrived(address, result, into: &directives)
-        case .released, .woken: pages.noteRelease()
+        case .released: pages.noteRelease()
+        case .woken:
+            pages.noteRelease()
+            resumePaused(into: &directives)
         case .writeFailed(_, let error), .storageFailed(let error):
             directives.append(.stop(error))
         case .committed(let partition, let result):

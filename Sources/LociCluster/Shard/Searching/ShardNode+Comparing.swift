@@ -56,7 +56,12 @@ extension ShardNode {
         comparing.asked = []
         let pageBytes = search.definition.vectorPageBytes
         let most = max(1, roundBytes / pageBytes)
+        var comparedBytes = 0
         while comparing.asked.count < most {
+            if comparedBytes > Self.bytesBetweenPauses, comparing.asked.isEmpty {
+                task.isPausing = true
+                return []
+            }
             let parts = nextParts(&comparing, view)
             if parts.isEmpty { break }
             let needs = parts.map {
@@ -75,12 +80,16 @@ extension ShardNode {
                 task.noteUse(of: page)
                 task.receipt.vectorsScored += UInt64(part.count)
                 compare(part, page, &comparing, search, view)
+                comparedBytes += pageBytes
             }
         }
         return comparing.asked.map {
             PageNeed(address: address(of: $0, comparing, view), pageBytes: pageBytes)
         }
     }
+
+    /// Pages in memory after which others have their turn: a few milliseconds of comparing.
+    private static let bytesBetweenPauses = 16 << 20
 
     /// Pages that are looked up together.
     private static let partsAtOnce = 32

@@ -73,7 +73,7 @@ extension ShardNode {
             }
             if search.gathering == nil {
                 let needs = compare(&search.comparing!, search, &task)
-                if !needs.isEmpty { return needs }
+                if !needs.isEmpty || task.isPausing { return needs }
                 if !search.comparing!.changed.isEmpty, search.isExhaustive {
                     goOn(&search, &task)
                     continue
