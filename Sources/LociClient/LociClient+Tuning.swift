@@ -55,6 +55,7 @@ extension LociClient {
                     + "query, and there is nothing to tune.",
                 advice: "Name --probes for more recall, or ask with --exact.")
         }
+        try await checkSettled(collection)
         let points = try await self.sample(collection, count: sample, seed: seed).points
         guard points.count > neighbours + 1 else {
             throw LociError(
@@ -97,6 +98,25 @@ extension LociClient {
         return Tuned(
             tried: search.measured, chosen: chosen, verified: verified!,
             vectorInCodes: vectorInCodes, sample: points.count)
+    }
+}
+
+extension LociClient {
+    /// While points are not where the hard locations say, partitions choose by themselves what to
+    /// look at: every width would look wide enough.
+    private func checkSettled(_ collection: String) async throws(LociError) {
+        let status = try await status()
+        guard status.partitions > 1,
+            let state = status.collections.first(where: { $0.name == collection }),
+            state.generation == 0 || state.isMoving
+        else { return }
+        throw LociError(
+            .failedPrecondition,
+            state.generation == 0
+                ? "Where the points of '\(collection)' lie has not been learned yet."
+                : "Points of '\(collection)' are still moving to where they belong.",
+            advice: "Tune when `loci collection info \(collection)` shows a generation and no "
+                + "points on the move: some 2,000 points are enough to learn from.")
     }
 }
 
