@@ -63,6 +63,10 @@ extension ShardNode {
     /// False if a point has changed.
     private func take(_ gathering: inout Gathering, _ task: PageTask) -> Bool {
         let isLast = gathering.done == 0 && gathering.asked == gathering.points.count
+        guard gathering.isStrict || gathering.withVector || gathering.withPayload else {
+            gathering.done = gathering.asked
+            return true
+        }
         for point in gathering.points[gathering.done..<gathering.asked] {
             let isCurrent =
                 workers[point.partition]?.state.slices[gathering.definition.space]?
@@ -83,6 +87,10 @@ extension ShardNode {
     }
 
     private func nextNeeds(_ gathering: inout Gathering) -> [PageNeed] {
+        guard gathering.withVector || gathering.withPayload else {
+            gathering.asked = gathering.points.count
+            return []
+        }
         var needs: Set<PageNeed> = []
         var bytes = 0
         while gathering.asked < gathering.points.count {

@@ -45,6 +45,7 @@ struct SearchTask: Sendable {
 /// Invariants:
 /// - Of each posting in `scanned`, that many rows have been looked at; rows are only appended, and
 ///   a posting that was rewritten is another location.
+/// - `scanned` is in the order of its keys, each of which is there once.
 /// - A candidate counts in the end if its point is still the version that it was.
 struct CodeScanning: Sendable {
     /// Part of a posting on one page.
@@ -54,9 +55,15 @@ struct CodeScanning: Sendable {
         let run: RowRun
     }
 
+    /// How far a posting has been looked at, or will have been once `pending` is empty.
+    struct Scanned: Sendable {
+        let key: LocationKey
+        let rows: Int
+    }
+
     var scanner: PostingScanner
     var candidates: CandidateSet
-    var scanned: [LocationKey: Int] = [:]
+    var scanned: [Scanned] = []
     /// Runs to come, the next one last.
     var pending: [Run] = []
     /// Runs whose pages were asked for.
@@ -69,6 +76,17 @@ struct CodeScanning: Sendable {
     var verifying: [Candidate] = []
     /// Candidates that were found changed when their payloads came.
     var changed: [ChangedPoint] = []
+
+    /// Those of which some posting was looked at.
+    var partitions: UInt32 {
+        var count: UInt32 = 0
+        var last: PartitionIndex?
+        for posting in scanned where posting.key.partition != last {
+            count += 1
+            last = posting.key.partition
+        }
+        return count
+    }
 }
 
 /// A point that was replaced or removed between its code and its vector.
@@ -110,6 +128,8 @@ struct Comparing: Sendable {
     let items: [Item]
     var next = 0
     var asked: [Range<Int>] = []
+    /// Whether some were compared in an earlier event than others, so that they may have changed.
+    var hasWaited = false
     var best: TopK<Compared>
     var completion: SoftmaxPartial?
     var changed: [ChangedPoint] = []

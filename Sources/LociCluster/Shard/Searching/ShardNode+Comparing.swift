@@ -16,9 +16,8 @@ extension ShardNode {
         if case .completion = search.purpose {
             // A copy on the other side of a border must not weigh twice.
             let view = slices(wantedBy: search)
-            items.removeAll { item in
-                let index = view.firstIndex { $0.partition == item.partition }!
-                return !view[index].points[item.cell].isPrimary
+            items.removeAll {
+                !view[Self.index(of: $0.partition, view)].points[$0.cell].isPrimary
             }
         }
         let metric = search.definition.metric
@@ -33,6 +32,7 @@ extension ShardNode {
             })
         comparing.changed = search.scan!.changed
         if let compared = search.compared {
+            comparing.hasWaited = true
             comparing.best = compared.best
             comparing.completion = compared.completion
         } else if case .completion(let step) = search.purpose {
@@ -50,7 +50,8 @@ extension ShardNode {
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
         let view = slices(wantedBy: search)
         for part in comparing.asked {
-            compare(part, task.held[address(of: part, comparing, view)], &comparing, search, view)
+            let page = task.held[Self.address(of: part, comparing, view)]
+            Self.compare(part, page, &comparing, search, view)
             task.receipt.vectorsScored += UInt64(part.count)
         }
         comparing.asked = []
@@ -59,18 +60,19 @@ extension ShardNode {
         var comparedBytes = 0
         while comparing.asked.count < most {
             if comparedBytes > Self.bytesBetweenPauses, comparing.asked.isEmpty {
+                comparing.hasWaited = true
                 task.isPausing = true
                 return []
             }
-            let parts = nextParts(&comparing, view)
+            let parts = Self.nextParts(&comparing, view, atMost: most - comparing.asked.count)
             if parts.isEmpty { break }
             let needs = parts.map {
-                PageNeed(address: address(of: $0, comparing, view), pageBytes: pageBytes)
+                PageNeed(address: Self.address(of: $0, comparing, view), pageBytes: pageBytes)
             }
             var found: [Bytes?] = []
             pages.use(needs, into: &found)
             for (part, page) in zip(parts, found) {
-                if let page { fetch(part, page, comparing, view) }
+                if let page { Self.fetch(part, page, comparing, view) }
             }
             for (part, page) in zip(parts, found) {
                 guard let page else {
@@ -79,12 +81,14 @@ extension ShardNode {
                 }
                 task.noteUse(of: page)
                 task.receipt.vectorsScored += UInt64(part.count)
-                compare(part, page, &comparing, search, view)
+                Self.compare(part, page, &comparing, search, view)
                 comparedBytes += pageBytes
             }
         }
+        if comparing.asked.isEmpty { return [] }
+        comparing.hasWaited = true
         return comparing.asked.map {
-            PageNeed(address: address(of: $0, comparing, view), pageBytes: pageBytes)
+            PageNeed(address: Self.address(of: $0, comparing, view), pageBytes: pageBytes)
         }
     }
 
@@ -94,43 +98,43 @@ extension ShardNode {
     /// Pages that are looked up together.
     private static let partsAtOnce = 32
 
-    private func nextParts(
-        _ comparing: inout Comparing, _ view: [CollectionSlice]
+    private static func nextParts(
+        _ comparing: inout Comparing, _ view: [CollectionSlice], atMost most: Int
     ) -> [Range<Int>] {
         var parts: [Range<Int>] = []
-        while parts.count < Self.partsAtOnce, let part = nextPart(&comparing, view) {
+        while parts.count < min(partsAtOnce, most), let part = nextPart(&comparing, view) {
             parts.append(part)
         }
         return parts
     }
 
     /// Brings the first vector of a part towards the processor.
-    private func fetch(
+    private static func fetch(
         _ part: Range<Int>, _ page: Bytes, _ comparing: Comparing, _ view: [CollectionSlice]
     ) {
         let item = comparing.items[part.lowerBound]
-        let index = view.firstIndex { $0.partition == item.partition }!
+        let index = index(of: item.partition, view)
         Kernels.fetch(
             page, at: view[index].vectorPlace(of: item.cell).offset,
             count: view[index].definition.rowBytes)
     }
 
-    private func address(
+    private static func address(
         of part: Range<Int>, _ comparing: Comparing, _ view: [CollectionSlice]
     ) -> PageAddress {
         let item = comparing.items[part.lowerBound]
-        let index = view.firstIndex { $0.partition == item.partition }!
+        let index = index(of: item.partition, view)
         return view[index].vectorPlace(of: item.cell).address
     }
 
     /// The next items, all on the same page.
-    private func nextPart(
+    private static func nextPart(
         _ comparing: inout Comparing, _ view: [CollectionSlice]
     ) -> Range<Int>? {
         let start = comparing.next
         guard start < comparing.items.count else { return nil }
         let first = comparing.items[start]
-        let index = view.firstIndex { $0.partition == first.partition }!
+        let index = index(of: first.partition, view)
         let page = view[index].vectorPlace(of: first.cell).address
         var end = start + 1
         while end < comparing.items.count, comparing.items[end].partition == first.partition,
@@ -143,7 +147,7 @@ extension ShardNode {
     }
 
     /// Compares items on one page; without it, because it was not to be read, the codes have to do.
-    private func compare(
+    private static func compare(
         _ part: Range<Int>, _ page: Bytes?, _ comparing: inout Comparing, _ search: SearchTask,
         _ view: [CollectionSlice]
     ) {
@@ -158,7 +162,7 @@ extension ShardNode {
         }
         let first = comparing.items[part.lowerBound]
         let rows = Int(comparing.items[part.upperBound - 1].cell - first.cell) + 1
-        let index = view.firstIndex { $0.partition == first.partition }!
+        let index = index(of: first.partition, view)
         let start = view[index].vectorPlace(of: first.cell).offset
         // Close together they are scored in one go, with what lies between.
         let isDense = rows <= 2 * part.count
@@ -169,7 +173,8 @@ extension ShardNode {
                 metric.scoreKind, query: search.vector, rows: page, at: start, count: rows,
                 into: &scores)
         }
-        for (position, item) in comparing.items[part].enumerated() {
+        for position in 0..<part.count {
+            let item = comparing.items[part.lowerBound + position]
             let offset = start + Int(item.cell - first.cell) * search.definition.rowBytes
             if !isDense {
                 Kernels.score(

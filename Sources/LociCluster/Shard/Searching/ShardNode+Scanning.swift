@@ -22,9 +22,11 @@ extension ShardNode {
         for asked in search.scan!.asked {
             // A page that was not to be asked for is left out, and the receipt says so.
             guard let page = task.held[asked.run.address] else { continue }
-            scan(asked, page, &search.scan!, search, view)
+            Self.scan(asked, page, &search.scan!, search, view)
         }
         search.scan!.asked = []
+        // Within an event nothing changes, so that one look at the postings is enough.
+        var isComplete = false
         while true {
             scanResident(&search.scan!, search, view, &task)
             if !search.scan!.asked.isEmpty {
@@ -32,13 +34,14 @@ extension ShardNode {
                     PageNeed(address: $0.run.address, pageBytes: search.definition.codePageBytes)
                 }
             }
-            if !plan(&search.scan!, search, view) { break }
+            if isComplete || !plan(&search.scan!, search, view) { break }
+            isComplete = true
         }
         if search.filter != nil {
             let needs = verify(&search.scan!, search, view, task)
             if !needs.isEmpty { return needs }
         }
-        task.receipt.partitions = UInt32(Set(search.scan!.scanned.keys.map(\.partition)).count)
+        task.receipt.partitions = search.scan!.partitions
         task.receipt.locationsActive = UInt32(search.scan!.scanned.count)
         task.receipt.codesScanned = search.scan!.scanner.codesScanned
         return []
@@ -58,9 +61,15 @@ extension ShardNode {
         return slices
     }
 
+    static func index(of partition: PartitionIndex, _ view: [CollectionSlice]) -> Int {
+        for index in view.indices where view[index].partition == partition { return index }
+        preconditionFailure("not a partition that the search looks at")
+    }
+
     private func newScan(_ search: SearchTask) -> CodeScanning {
-        let coder = slices(of: search.space).first!.coder
-        var bound = slices(of: search.space).first!.standardBound
+        let slice = slices(of: search.space).first!
+        let coder = slice.coder
+        var bound = slice.standardBound
         var margin: Float = 0
         switch search.purpose {
         case .query(let query): if query.bound > 0 { bound = query.bound }
@@ -80,7 +89,7 @@ extension ShardNode {
     private func insertEverything(_ scan: inout CodeScanning, _ search: SearchTask) {
         for partition in Set(search.wanted.map(\.partition)).sorted() {
             guard let slice = workers[partition]?.state.slices[search.space] else { continue }
-            let allowed = filterPlan(&scan, search, slice)?.cells
+            let allowed = Self.filterPlan(&scan, search, slice)?.cells
             for (cell, record) in slice.points.records.enumerated() where record.isLive {
                 if let allowed, !allowed.contains(CellNumber(cell)) { continue }
                 scan.candidates.insert(
@@ -101,7 +110,7 @@ extension ShardNode {
         for point in changed {
             guard let slice = workers[point.partition]?.state.slices[search.space],
                 let cell = slice.points.cell(of: point.id),
-                filterPlan(&scan, search, slice)?.cells?.contains(cell) ?? true
+                Self.filterPlan(&scan, search, slice)?.cells?.contains(cell) ?? true
             else { continue }
             scan.candidates.insert(
                 Candidate(
@@ -128,17 +137,28 @@ extension ShardNode {
     ) -> Bool {
         scan.plans += 1
         var runs: [CodeScanning.Run] = []
-        for key in locations(of: search, view) {
-            let index = view.firstIndex { $0.partition == key.partition }!
+        let keys = locations(of: search, view)
+        var before = scan.scanned[...]
+        scan.scanned = []
+        scan.scanned.reserveCapacity(keys.count)
+        for key in keys {
+            while let known = before.first, known.key < key {
+                scan.scanned.append(before.removeFirst())
+            }
+            let scanned = before.first?.key == key ? before.removeFirst() : nil
+            let index = Self.index(of: key.partition, view)
             let posting = view[index].postings[key.location]!
-            let scanned = scan.scanned[key]
-            if let scanned, scanned == posting.rows || scan.plans > Self.mostPlans { continue }
-            scan.scanned[key] = posting.rows
+            if let scanned, scanned.rows == posting.rows || scan.plans > Self.mostPlans {
+                scan.scanned.append(scanned)
+                continue
+            }
+            scan.scanned.append(CodeScanning.Scanned(key: key, rows: posting.rows))
             let origin = scan.scanner.origin(of: key, in: view[index].locations)!
-            for run in view[index].runs(of: posting, from: scanned ?? 0) {
+            for run in view[index].runs(of: posting, from: scanned?.rows ?? 0) {
                 runs.append(CodeScanning.Run(key: key, origin: origin, run: run))
             }
         }
+        scan.scanned += before
         if runs.isEmpty { return false }
         // The nearest posting first: it tightens the threshold for the others.
         runs.sort {
@@ -159,7 +179,8 @@ extension ShardNode {
         let pageBytes = search.definition.codePageBytes
         let most = max(1, roundBytes / pageBytes)
         while scan.asked.count < most, !scan.pending.isEmpty {
-            let runs = Array(scan.pending.suffix(Self.runsAtOnce).reversed())
+            let count = min(Self.runsAtOnce, most - scan.asked.count)
+            let runs = Array(scan.pending.suffix(count).reversed())
             scan.pending.removeLast(runs.count)
             let needs = runs.map { PageNeed(address: $0.run.address, pageBytes: pageBytes) }
             var found: [Bytes?] = []
@@ -173,17 +194,17 @@ extension ShardNode {
                 }
                 task.noteUse(of: page)
                 scan.scanner.fetch(run.run, page: page)
-                if let next { self.scan(next.run, next.page, &scan, search, view) }
+                if let next { Self.scan(next.run, next.page, &scan, search, view) }
                 next = (run, page)
             }
-            if let next { self.scan(next.run, next.page, &scan, search, view) }
+            if let next { Self.scan(next.run, next.page, &scan, search, view) }
         }
     }
 
     /// Pages that are looked up together.
     private static let runsAtOnce = 64
 
-    private func scan(
+    private static func scan(
         _ run: CodeScanning.Run, _ page: Bytes, _ scan: inout CodeScanning, _ search: SearchTask,
         _ view: [CollectionSlice]
     ) {
@@ -200,7 +221,7 @@ extension ShardNode {
     }
 
     /// What the partition's indexes say of the filter, asked again after a change.
-    func filterPlan(
+    private static func filterPlan(
         _ scan: inout CodeScanning, _ search: SearchTask, _ slice: CollectionSlice
     ) -> FilterPlan? {
         guard let filter = search.filter else { return nil }

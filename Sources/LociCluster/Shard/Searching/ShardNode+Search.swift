@@ -78,9 +78,9 @@ extension ShardNode {
                     goOn(&search, &task)
                     continue
                 }
-                if !search.comparing!.changed.isEmpty
-                    || isOutdated(search.comparing!, search.space)
-                {
+                let isOutdated =
+                    search.comparing!.hasWaited && isOutdated(search.comparing!, search.space)
+                if isOutdated || !search.comparing!.changed.isEmpty {
                     startOver(&search, &task)
                     continue
                 }
@@ -141,27 +141,37 @@ extension ShardNode {
         return found.map(\.key)
     }
 
-    /// The hard locations to look at: the wanted ones, or what became of them.
-    func locations(of search: SearchTask, _ view: [CollectionSlice]) -> Set<LocationKey> {
-        var keys: Set<LocationKey> = []
+    /// The hard locations to look at, in order and each once: the wanted ones, or what became of
+    /// them.
+    func locations(of search: SearchTask, _ view: [CollectionSlice]) -> [LocationKey] {
+        var keys: [LocationKey] = []
         keys.reserveCapacity(search.wanted.count)
         for key in search.wanted {
             guard let index = view.firstIndex(where: { $0.partition == key.partition }) else {
                 continue
             }
             if view[index].postings[key.location] != nil {
-                keys.insert(key)
-                continue
-            }
-            let slice = view[index]
-            let heirs =
-                key.location == ShardQuery.ownChoice
-                ? [] : slice.journal.heirs(of: key.location) { slice.postings[$0] != nil }
-            for location in heirs.isEmpty ? ownChoice(slice, search) : heirs {
-                keys.insert(slice.key(location))
+                keys.append(key)
+            } else {
+                keys += successors(of: key, view[index], search)
             }
         }
+        keys.sort()
+        var last: LocationKey?
+        keys.removeAll { key in
+            defer { last = key }
+            return key == last
+        }
         return keys
+    }
+
+    private func successors(
+        of key: LocationKey, _ slice: CollectionSlice, _ search: SearchTask
+    ) -> [LocationKey] {
+        let heirs =
+            key.location == ShardQuery.ownChoice
+            ? [] : slice.journal.heirs(of: key.location) { slice.postings[$0] != nil }
+        return (heirs.isEmpty ? ownChoice(slice, search) : heirs).map { slice.key($0) }
     }
 
     private func ownChoice(_ slice: CollectionSlice, _ search: SearchTask) -> [LocationID] {
@@ -177,14 +187,16 @@ extension ShardNode {
 
     private func found(_ comparing: Comparing, _ search: SearchTask) -> [FoundPoint] {
         let metric = search.definition.metric
+        let view = slices(wantedBy: search)
         let found = comparing.best.sorted.map { compared in
-            let slice = workers[compared.item.partition]!.state.slices[search.space]!
+            let index = Self.index(of: compared.item.partition, view)
             return FoundPoint(
                 partition: compared.item.partition, cell: compared.item.cell,
                 score: metric.score(fromKernel: compared.score),
-                record: slice.points[compared.item.cell])
+                record: view[index].points[compared.item.cell])
         }
-        return Array(newestCopies(of: found).prefix(search.k))
+        // A partition holds one copy of a point.
+        return Array((view.count > 1 ? newestCopies(of: found) : found).prefix(search.k))
     }
 
     /// Of copies of a point the one with the highest version, the others' order kept.
@@ -215,7 +227,8 @@ extension ShardNode {
         let found = gathering.points
         let vectors = query.withVector ? Bytes.joined(gathering.vectors) : Bytes()
         let payloads = PayloadList(
-            query.withPayload ? gathering.payloads : found.map { _ in Bytes() })
+            query.withPayload
+                ? gathering.payloads : [Bytes](repeating: Bytes(), count: found.count))
         answer(
             search.asker,
             .matches(
