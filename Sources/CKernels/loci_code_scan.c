@@ -8,12 +8,12 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-enum { row_header = 8, factor_bytes = sizeof(loci_code_factors) };
+enum { factors_offset = 8, factor_bytes = sizeof(loci_code_factors), sign_offset = 20 };
 
 typedef loci_code_scan_query scan_query;
 
 /// Rows that are fetched ahead: enough for a load from memory to arrive in time.
-enum { rows_ahead = 8 };
+enum { rows_ahead = 16 };
 
 /// Where rows are longer than what most scans look at, hardware does not foresee the next one.
 LOCI_INLINE void fetch_ahead(const uint8_t *row, size_t stride, size_t looked_at) {
@@ -77,18 +77,18 @@ LOCI_INLINE int32_t ones_scalar(const uint8_t *plane, const scan_query *query) {
 static size_t scan_scalar(const uint8_t *rows, size_t stride, size_t count,
                           const scan_query *query, loci_code_candidate *found) {
   const int bits = query->bits;
-  const size_t header = row_header + (bits > 1 ? 2 : 1) * (size_t)factor_bytes;
+  const size_t plane = query->words * 8;
   size_t kept = 0;
   for (size_t i = 0; i < count; ++i) {
     const uint8_t *row = rows + i * stride;
-    int32_t ones = ones_scalar(row + header, query);
-    loci_code_factors factors = factors_at(row + row_header);
+    int32_t ones = ones_scalar(row + sign_offset, query);
+    loci_code_factors factors = factors_at(row + factors_offset);
     if (bits > 1) {
       if (is_out(factors, ones, query)) continue;
-      for (int p = 1; p < bits; ++p) {
-        ones = 2 * ones + ones_scalar(row + header + (size_t)p * query->words * 8, query);
-      }
-      factors = factors_at(row + row_header + factor_bytes);
+      const uint8_t *rest = row + sign_offset + plane;
+      factors = factors_at(rest);
+      rest += factor_bytes;
+      for (int p = 1; p < bits; ++p, rest += plane) ones = 2 * ones + ones_scalar(rest, query);
     }
     kept += offer(row, factors, estimate_of(factors, ones, bits, query), query->spread,
                   query->threshold, found + kept);
@@ -121,18 +121,18 @@ LOCI_AVX2 LOCI_INLINE int32_t ones_avx2(const uint8_t *plane, const scan_query *
 LOCI_AVX2 static size_t scan_avx2(const uint8_t *rows, size_t stride, size_t count,
                                   const scan_query *query, loci_code_candidate *found) {
   const int bits = query->bits;
-  const size_t header = row_header + (bits > 1 ? 2 : 1) * (size_t)factor_bytes;
+  const size_t plane = query->words * 8;
   size_t kept = 0;
   for (size_t i = 0; i < count; ++i) {
     const uint8_t *row = rows + i * stride;
-    int32_t ones = ones_avx2(row + header, query);
-    loci_code_factors factors = factors_at(row + row_header);
+    int32_t ones = ones_avx2(row + sign_offset, query);
+    loci_code_factors factors = factors_at(row + factors_offset);
     if (bits > 1) {
       if (is_out(factors, ones, query)) continue;
-      for (int p = 1; p < bits; ++p) {
-        ones = 2 * ones + ones_avx2(row + header + (size_t)p * query->words * 8, query);
-      }
-      factors = factors_at(row + row_header + factor_bytes);
+      const uint8_t *rest = row + sign_offset + plane;
+      factors = factors_at(rest);
+      rest += factor_bytes;
+      for (int p = 1; p < bits; ++p, rest += plane) ones = 2 * ones + ones_avx2(rest, query);
     }
     kept += offer(row, factors, estimate_of(factors, ones, bits, query), query->spread,
                   query->threshold, found + kept);
@@ -164,24 +164,24 @@ LOCI_AVX512 LOCI_INLINE size_t scan_words(const uint8_t *rows, size_t stride, si
                                           const scan_query *query, size_t words,
                                           loci_code_candidate *found) {
   const int bits = query->bits;
-  const size_t header = row_header + (bits > 1 ? 2 : 1) * (size_t)factor_bytes;
-  const size_t looked_at = header + words * 8;
+  const size_t looked_at = sign_offset + words * 8;
   const int is_long = stride > looked_at + 128;
   size_t kept = 0;
   for (size_t i = 0; i < count; ++i) {
     const uint8_t *row = rows + i * stride;
-    if (is_long) fetch_ahead(row, stride, looked_at);
-    __m512i sum = add_plane(_mm512_setzero_si512(), row + header, query->values, words);
+    if (is_long && i + rows_ahead < count) fetch_ahead(row, stride, looked_at);
+    __m512i sum = add_plane(_mm512_setzero_si512(), row + sign_offset, query->values, words);
     int32_t ones = _mm512_reduce_add_epi32(sum);
-    loci_code_factors factors = factors_at(row + row_header);
+    loci_code_factors factors = factors_at(row + factors_offset);
     if (bits > 1) {
       if (is_out(factors, ones, query)) continue;
-      for (int p = 1; p < bits; ++p) {
-        sum = add_plane(_mm512_slli_epi32(sum, 1), row + header + (size_t)p * words * 8,
-                        query->values, words);
+      const uint8_t *rest = row + looked_at;
+      factors = factors_at(rest);
+      rest += factor_bytes;
+      for (int p = 1; p < bits; ++p, rest += words * 8) {
+        sum = add_plane(_mm512_slli_epi32(sum, 1), rest, query->values, words);
       }
       ones = _mm512_reduce_add_epi32(sum);
-      factors = factors_at(row + row_header + factor_bytes);
     }
     kept += offer(row, factors, estimate_of(factors, ones, bits, query), query->spread,
                   query->threshold, found + kept);

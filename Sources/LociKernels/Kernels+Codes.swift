@@ -71,9 +71,15 @@ extension Kernels {
     /// The longest padded vector whose products cannot overflow int32.
     public static let maximumCodeDimension = 32_768
 
-    /// Bytes of a row before its planes: two numbers, and three factors for the sign plane and, of
+    /// Bytes of a row beside its planes: two numbers, and three factors for the sign plane and, of
     /// several bits, three for the whole code.
-    public static func codeHeaderBytes(bits: Int) -> Int { bits > 1 ? 32 : 20 }
+    public static func codeHeaderBytes(bits: Int) -> Int {
+        signPlaneOffset + (bits > 1 ? MemoryLayout<loci_code_factors>.size : 0)
+    }
+
+    /// The sign plane lies behind its factors, so that a scan that looks at nothing else of most
+    /// rows touches as few cache lines as it can.
+    private static let signPlaneOffset = 20
 
     static func codeWords(_ padded: Int, _ level: InstructionLevel) -> Int {
         precondition(
@@ -98,7 +104,7 @@ extension Kernels {
         }
     }
 
-    /// Appends one row: cell, tag, factors, planes. See `CodeFormat` for what they mean.
+    /// Appends one row. See `CodeFormat` for what it holds.
     /// - Precondition: both vectors have the same padded length; 1 to 8 bits.
     public static func appendCode(
         of vector: [Float], centroid: [Float], bits: Int, fineness: Float, isDot: Bool,
@@ -122,8 +128,13 @@ extension Kernels {
                     level.rawValue, vector, centroid, vector.count, Int32(bits), fineness,
                     isDot ? 1 : 0, (row + header).assumingMemoryBound(to: UInt8.self),
                     factors.baseAddress!)
-                unsafe (row + 8).copyMemory(
-                    from: factors.baseAddress!, byteCount: header - 8)
+                let one = MemoryLayout<loci_code_factors>.size
+                unsafe (row + 8).copyMemory(from: factors.baseAddress!, byteCount: one)
+                guard bits > 1 else { return }
+                // The sign plane moves to the front, and the factors of the whole code behind it.
+                unsafe (row + signPlaneOffset).copyMemory(from: row + header, byteCount: 8 * words)
+                unsafe (row + signPlaneOffset + 8 * words).copyMemory(
+                    from: factors.baseAddress! + 1, byteCount: one)
             }
         }
     }
@@ -135,14 +146,13 @@ extension Kernels {
         _ rows: Bytes, at offset: Int, count: Int, bits: Int, length: Int
     ) {
         let words = (length + 63) / 64
-        let header = codeHeaderBytes(bits: bits)
-        let stride = header + 8 * words * bits
+        let stride = codeHeaderBytes(bits: bits) + 8 * words * bits
         precondition(
             offset >= 0 && offset <= rows.count && count >= 0
                 && count <= (rows.count - offset) / stride, "rows out of bounds")
         unsafe rows.withUnsafeBytes { bytes in
             let first = unsafe (bytes.baseAddress! + offset).assumingMemoryBound(to: UInt8.self)
-            unsafe loci_code_fetch(first, stride, count, header + 8 * words)
+            unsafe loci_code_fetch(first, stride, count, signPlaneOffset + 8 * words)
         }
     }
 

@@ -57,13 +57,15 @@ struct DecodedRow {
         cell = rows.load(UInt32.self, at: offset)
         tag = rows.load(UInt32.self, at: offset + 4)
         signFactors = (0..<3).map { rows.load(Float.self, at: offset + 8 + 4 * $0) }
-        let header = format.bits == 1 ? 20 : 32
+        let planeBytes = format.paddedDimension / 8
+        let rest = offset + 20 + planeBytes
         factors =
             format.bits == 1
-            ? signFactors : (0..<3).map { rows.load(Float.self, at: offset + 20 + 4 * $0) }
+            ? signFactors : (0..<3).map { rows.load(Float.self, at: rest + 4 * $0) }
         let bits = (0..<format.bits).map { plane in
             (0..<format.paddedDimension).map { k in
-                let byte = rows[offset + header + plane * format.paddedDimension / 8 + k / 8]
+                let start = plane == 0 ? offset + 20 : rest + 12 + (plane - 1) * planeBytes
+                let byte = rows[start + k / 8]
                 return Int(byte >> UInt8(k % 8) & 1)
             }
         }

@@ -59,9 +59,10 @@ typedef struct {
 } loci_code_candidate;
 
 /// Appends the rows that may lie at or below the threshold to `found`, which has room for `count`,
-/// and returns how many. A row is: cell, tag, factors of the sign plane, factors of the whole code
-/// (if bits > 1), planes. With several bits the sign plane decides first, then the whole code. A
-/// row whose estimate is not finite is always found, with bounds of -infinity and infinity.
+/// and returns how many. A row is: cell, tag, factors of the sign plane, the sign plane; if bits > 1,
+/// factors of the whole code, the other planes. With several bits the sign plane decides first, then
+/// the whole code. A row whose estimate is not finite is always found, with bounds of -infinity and
+/// infinity.
 size_t loci_code_scan(int level, const uint8_t *rows, size_t stride, size_t count,
                       const loci_code_scan_query *query, loci_code_candidate *found);
 

@@ -12,9 +12,12 @@ public import LociModel
 ///     0   cell        UInt32, the caller's
 ///     4   tag         UInt32, the caller's
 ///     8   addend, rescale, error   float32, of the sign plane alone
-///     20  addend, rescale, error   float32, of the whole code; only with 2 bits or more
-///     20 or 32        planes of paddedDimension / 8 bytes, the most significant (the sign) first;
-///                     element k is bit k % 64 of word k / 64
+///     20  sign plane  paddedDimension / 8 bytes; element k is bit k % 64 of word k / 64
+///
+/// and, with 2 bits or more, which most scans do not look at:
+///
+///     addend, rescale, error   float32, of the whole code
+///     the other planes         of paddedDimension / 8 bytes, the most significant first
 ///
 /// Scores are squared distances for l2 and cosine (of normalised vectors) and minus the inner
 /// product for dot: the smaller, the nearer. With r = vector - centroid, u the code and
