@@ -13,7 +13,7 @@ struct BenchSearchTests {
             atPath: folder, withIntermediateDirectories: true)
     }
 
-    private static let points = 3000
+    private static let points = 800
     private static let dimension = 16
 
     @Test("finds what an exact scan finds, with one thread and two, and keeps its folder")
@@ -21,14 +21,14 @@ struct BenchSearchTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try write()
         let once = try await bench([
-            "--probes", "4,1024", "--bound", "6", "--rounds", "2", "--inserts", "500",
+            "--probes", "4,1024", "--bound", "6", "--rounds", "2", "--inserts", "200",
         ])
         let built = try #require(once.first)
         #expect(built["points"] as? Int == Self.points)
         let inserts = try #require(built["inserts"] as? [String: Any])
-        #expect(inserts["rows"] as? Int == 500)
+        #expect(inserts["rows"] as? Int == 200)
         #expect((inserts["cpu_seconds"] as? Double ?? 0) > 0)
-        #expect((built["build"] as? [String: Any])?["rows"] as? Int == Self.points - 500)
+        #expect((built["build"] as? [String: Any])?["rows"] as? Int == Self.points - 200)
         try #require(once.count == 3)
         let (few, all) = (once[1], once[2])
         #expect(number(all, "recall") == 1)
@@ -57,14 +57,14 @@ struct BenchSearchTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try write()
         let lines = try await bench([
-            "--probes", "1024", "--bound", "6", "--rounds", "1", "--first", "20",
-            "--filter-share", "0.5,0.01",
+            "--probes", "1024", "--bound", "6", "--rounds", "1", "--first", "10",
+            "--filter-share", "0.5,0.05",
         ])
         try #require(lines.count == 3)
-        for (line, share) in zip(lines.dropFirst(), [0.5, 0.01]) {
+        for (line, share) in zip(lines.dropFirst(), [0.5, 0.05]) {
             #expect(line["filter_share"] as? Double == share)
             #expect(number(line, "recall") == 1)
-            #expect(line["queries"] as? Int == 20)
+            #expect(line["queries"] as? Int == 10)
         }
         #expect(number(lines[2], "vectors") < number(lines[1], "vectors"))
     }
@@ -101,7 +101,7 @@ struct BenchSearchTests {
 
     // MARK: Data
 
-    /// Points, 50 queries and their 10 nearest rows by a scan in double precision.
+    /// Points, 20 queries and their 10 nearest rows by a scan in double precision.
     private func write(_ metric: String = "l2", rows: Int = points) throws {
         var random = SeededRandom(seed: UInt64(rows))
         func vectors(_ count: Int) -> [[Float]] {
@@ -109,7 +109,7 @@ struct BenchSearchTests {
                 (0..<Self.dimension).map { _ in Float.random(in: -1...1, using: &random) }
             }
         }
-        let (base, queries) = (vectors(rows), vectors(50))
+        let (base, queries) = (vectors(rows), vectors(20))
         func score(_ left: [Float], _ right: [Float]) -> Double {
             let dot = zip(left, right).reduce(0) { $0 + Double($1.0) * Double($1.1) }
             func square(_ vector: [Float]) -> Double {
@@ -173,7 +173,7 @@ struct BenchSearchTests {
             [
                 "bench", "search", "--base", "\(folder)/base.fbin", "--queries",
                 "\(folder)/queries.fbin", "--truth", "\(folder)/truth.ivecs", "--folder",
-                "\(folder)/points", "--dram", "64",
+                "\(folder)/points", "--dram", "64", "--split-above", "32",
             ] + arguments, output: "\(name).out", errors: "\(name).err")
         let code = try await child.wait(.seconds(60))
         return (
