@@ -31,6 +31,7 @@ struct BenchReport: Encodable {
     let partialAnswers: UInt64
     let recall: Double?
     let meanShardsAsked: Double
+    let p99ShardsAsked: Int
     let meanPagesTouched: Double
     let residentRatio: Double?
     let bytesRead: UInt64
@@ -68,6 +69,7 @@ struct BenchReport: Encodable {
         recall =
             result.recallTotal == 0 ? nil : Double(result.recallHits) / Double(result.recallTotal)
         meanShardsAsked = Double(result.shardsAsked) / requests
+        p99ShardsAsked = result.shardsAsked(percentile: 99)
         meanPagesTouched = Double(result.pagesTouched) / requests
         residentRatio =
             result.pagesTouched == 0
@@ -95,6 +97,7 @@ struct BenchReport: Encodable {
         table.add("latency max", time(latencyMicroseconds.max))
         if let recall { table.add("recall", Show.decimal(recall, places: 4)) }
         table.add("shards asked, mean", Show.decimal(meanShardsAsked, places: 2))
+        table.add("shards asked, p99", "\(p99ShardsAsked)")
         table.add("pages touched, mean", Show.decimal(meanPagesTouched, places: 1))
         if let residentRatio {
             table.add("  of them resident", Show.decimal(100 * residentRatio, places: 1) + "%")

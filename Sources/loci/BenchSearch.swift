@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Foundation
 import LociBase
 import LociClient
 import LociImport
@@ -7,28 +7,39 @@ import LociModel
 import LociRuntime
 import LociSearch
 
-struct BenchSearch: ParsableCommand {
+struct BenchSearch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Measures queries by vector in this process.",
         discussion: """
-            loci bench search --base base.fbin --queries queries.fbin --truth truth.ivecs
-            A collection of one partition, without a cluster: what a shard does, without messages.
-            Ids are row numbers. One line for each setting: recall, CPU time, codes, vectors.
+            loci bench search --base base.npy --queries queries.npy --truth truth.ivecs --folder F
+            A collection of one partition, without a cluster: what a shard does, without messages. \
+            Ids are row numbers. It is built in the folder if it is not there yet, then opened \
+            anew; every setting is asked once unmeasured and then --rounds times. Processor time \
+            is user and system time of the whole process; latency is of single queries.
+            With --threads N each thread asks all queries of a collection of its own, with its own \
+            --dram: thread 1 uses the folder, the others copies FOLDER.2 ..., made once.
+            With --filter-share every point has a payload {"u": N}, N from 0 to 999999, hashed \
+            from its row, with an index on u; queries ask for u < share * 1000000, and truth is \
+            what an exact query with that filter answers. A folder keeps what it was built with.
             """)
 
     @Option(help: "A file of vectors.", completion: .file())
     var base: String
     @Option(help: "A file of vectors, one query per row.", completion: .file())
     var queries: String
-    @Option(help: "An .ivecs file with the true nearest rows of every query.", completion: .file())
-    var truth: String
+    @Option(
+        help: "An .ivecs file with the true nearest rows of every query; not for filters.",
+        completion: .file())
+    var truth: String?
+    @Option(help: "How vectors are compared: l2, cosine or dot.", transform: Self.metric)
+    var metric = Metric.l2
     @Option(help: "Bits of each dimension in a posting's codes: 1 to 8.")
     var bits = CollectionOptions.standardCodeBits
     @Option(help: "Hard locations that a point's code is written to, at most.")
     var copies = 1
     @Option(help: "Rows above which a posting is split.")
     var splitAbove = SearchTuning().splitAbove
-    @Option(name: .customShort("k"), help: "How many neighbours.")
+    @Option(name: .customShort("k"), help: "How many neighbours: 1 to \(Limits.neighbours).")
     var neighbours = 10
     @Option(help: "Hard locations that a query activates at most; several, separated by commas.")
     var probes = "8,16,32,64"
@@ -37,117 +48,124 @@ struct BenchSearch: ParsableCommand {
     var radius = "inf"
     @Option(help: "Standard deviations that a code's bound leaves room for.")
     var bound = "1.9"
-    @Option(help: "Mebibytes of pages in memory.")
+    @Flag(help: "Read settings from standard input: a line each of PROBES RADIUS BOUND.")
+    var settingsFromInput = false
+    @Option(help: "Parts of the points that pass a filter, such as 0.5,0.01.")
+    var filterShare = ""
+    @Option(help: "Mebibytes of pages in memory: at least 16.")
     var dram = 4096
+    @Option(help: "Threads that ask at once: 1 to 64.")
+    var threads = 1
     @Option(help: "Folder of the collection; one that holds it already is searched as it is.")
     var folder: String
-    @Option(help: "Rounds over all queries; the median counts.")
+    @Option(help: "Of the base's rows, so many at its end are inserted and timed apart.")
+    var inserts: UInt64 = 0
+    @Option(help: "Ask only the first so many queries; 0: all.")
+    var first = 0
+    @Option(help: "Measured rounds over all queries: 1 to 1000.")
     var rounds = 3
+    @Flag(help: "Build only.")
+    var buildOnly = false
+    @Flag(help: "Print JSON, an object a line.")
+    var json = false
 
-    func run() throws {
-        let (rows, dimension, values) = try Import.readFloats(path: queries)
-        let nearest = try Import.readTruth(path: truth)
-        guard nearest.count >= rows else {
-            throw LociError(.invalidArgument, "\(truth) answers fewer queries than there are.")
+    private static func metric(_ name: String) throws -> Metric {
+        guard let metric = Metric(name: name) else {
+            throw ValidationError("'\(name)' is not a metric. Choose l2, cosine or dot.")
         }
-        var tuning = SearchTuning()
-        tuning.splitAbove = splitAbove
-        let started = (Clock.now(), processMicroseconds())
-        let collection = try LocalCollection(
-            folder: folder, dimension: dimension, metric: .l2,
-            options: CollectionOptions(codeBits: bits, copies: copies),
-            dramBytes: dram << 20, tuning: tuning)
-        if try collection.report().points == 0 { try fill(collection) }
-        let report = try collection.report()
-        say(
-            "built \(report.points) points, \(report.locations) hard locations, \(report.splits) "
-                + "splits, \(report.moved) moved of \(report.evaluated) looked at; "
-                + "\(Clock.now().microseconds(since: started.0) / 1000) ms, CPU "
-                + "\((processMicroseconds() - started.1) / 1000) ms, resident "
-                + "\(StoreFigures.residentMebibytes()) MiB, codes \(report.codeBytes >> 20) MiB, "
-                + "vectors \(report.vectorBytes >> 20) MiB, tables \(report.tableBytes >> 20) MiB, "
-                + "hard locations \(report.locationBytes >> 20) MiB")
-        for setting in settings {
-            try measure(collection, setting, rows, dimension, values, nearest)
+        return metric
+    }
+
+    private var shares: [Double] {
+        filterShare.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? 0 }
+    }
+
+    func validate() throws {
+        guard (1...Limits.neighbours).contains(neighbours) else {
+            throw ValidationError("-k must be 1 to \(Limits.neighbours), not \(neighbours).")
+        }
+        guard (1...64).contains(threads) else {
+            throw ValidationError("--threads must be 1 to 64, not \(threads).")
+        }
+        guard (1...1000).contains(rounds) else {
+            throw ValidationError("--rounds must be 1 to 1000, not \(rounds).")
+        }
+        guard (16...(1 << 24)).contains(dram) else {
+            throw ValidationError("--dram is at least 16.")
+        }
+        guard first >= 0 else { throw ValidationError("--first must not be negative.") }
+        guard splitAbove >= 2 else { throw ValidationError("--split-above is at least 2.") }
+        if !filterShare.isEmpty {
+            guard shares.allSatisfy({ $0 > 0 && $0 <= 1 }) else {
+                throw ValidationError(
+                    "--filter-share must be parts above 0 up to 1, not \(filterShare).")
+            }
+        }
+        guard buildOnly || truth != nil || !filterShare.isEmpty else {
+            throw ValidationError("Give --truth, or --filter-share, or --build-only.")
+        }
+        _ = try settings()
+    }
+
+    func run() async throws {
+        let workload = try SearchWorkload(
+            queries: queries, truth: truth, metric: metric, k: neighbours, first: first)
+        let residentBefore = ProcessMemory.residentMebibytes()
+        let plan = SearchSeat.Plan(
+            folder: folder, dimension: workload.dimension, metric: metric,
+            options: CollectionOptions(
+                codeBits: bits, copies: copies, indexedFields: filterShare.isEmpty ? [] : ["u"]),
+            dramBytes: dram << 20, splitAbove: splitAbove)
+        let built = try SearchBuild(plan: plan, base: base, inserts: inserts).run()
+        try built.show(asJSON: json)
+        if buildOnly { return }
+        let seats = try (0..<threads).map { try SearchSeat(plan.copied(for: $0)) }
+        var workloads = [workload]
+        if !filterShare.isEmpty {
+            workloads = []
+            for share in shares {
+                workloads.append(try await seats[0].filtered(workload, share: share))
+            }
+        }
+        let run = SearchRun(seats: seats, rounds: rounds, residentBefore: residentBefore)
+        func measure(_ setting: SearchSetting) async throws {
+            for workload in workloads {
+                try await run.measure(workload, setting).show(asJSON: json)
+            }
+        }
+        guard settingsFromInput else {
+            for setting in try settings() { try await measure(setting) }
+            return
+        }
+        while let line = readLine() {
+            let words = line.split(separator: " ")
+            guard words.count == 3, let setting = SearchSetting(words[0], words[1], words[2]) else {
+                throw LociError(
+                    .invalidArgument, "'\(line)' is not PROBES RADIUS BOUND.",
+                    advice: "Give lines such as '16 inf 1.9'.")
+            }
+            try await measure(setting)
         }
     }
 
-    private struct Setting { let probes: Int, radius: Float, bound: Float }
-
-    private var settings: [Setting] {
-        probes.split(separator: ",").flatMap { probes in
-            radius.split(separator: ",").flatMap { radius in
-                bound.split(separator: ",").map { bound in
-                    Setting(
-                        probes: Int(probes) ?? 16, radius: Float(String(radius)) ?? .infinity,
-                        bound: Float(String(bound)) ?? 1.9)
+    private func settings() throws -> [SearchSetting] {
+        func parts(_ text: String) -> [Substring] {
+            text.split(separator: ",", omittingEmptySubsequences: false)
+        }
+        var settings: [SearchSetting] = []
+        for radius in parts(radius) {
+            for bound in parts(bound) {
+                for probes in parts(probes) {
+                    guard let setting = SearchSetting(probes, radius, bound) else {
+                        throw ValidationError(
+                            "'\(probes) \(radius) \(bound)' is no setting: --probes 1 to "
+                                + "\(SearchTuning.mostProbes), --radius 1 or more or inf, --bound "
+                                + "above 0.")
+                    }
+                    settings.append(setting)
                 }
             }
         }
-    }
-
-    private func fill(_ collection: LocalCollection) throws {
-        var source = try Import.open(path: base)
-        var first: PointID = 0
-        while let batch = try source.next(1024) {
-            let count = batch.count
-            try collection.upsert(
-                (0..<count).map { first + PointID($0) }, vectors: Bytes(values: batch.vectors),
-                payloads: Array(repeating: Bytes(), count: count))
-            first += PointID(count)
-        }
-    }
-
-    private func measure(
-        _ collection: LocalCollection, _ setting: Setting, _ rows: Int, _ dimension: Int,
-        _ values: [Float], _ nearest: [[Int32]]
-    ) throws {
-        var times: [(cpu: Double, wall: Double)] = []
-        var found = 0
-        var (codes, vectors, locations, hard) = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))
-        for round in 0..<rounds {
-            let start = (Clock.now(), processMicroseconds())
-            for row in 0..<rows {
-                let vector = Array(values[(row * dimension)..<((row + 1) * dimension)])
-                let (matches, receipt) = try collection.query(
-                    vector, k: neighbours, probes: setting.probes, radius: setting.radius,
-                    bound: setting.bound)
-                guard round == 0 else { continue }
-                let truth = Set(nearest[row].prefix(neighbours).map(PointID.init))
-                found += matches.count { truth.contains($0.id) }
-                codes += receipt.codesScanned
-                vectors += receipt.vectorsScored
-                locations += UInt64(receipt.locationsActive)
-                hard += receipt.tiers[.ssd].hard
-            }
-            times.append(
-                (
-                    Double(processMicroseconds() - start.1) / Double(rows),
-                    Double(Clock.now().microseconds(since: start.0)) / Double(rows)
-                ))
-        }
-        let cpu = times.map(\.cpu).sorted()[times.count / 2]
-        let wall = times.map(\.wall).sorted()[times.count / 2]
-        let recall = Double(found) / Double(rows * neighbours)
-        let count = Double(rows)
-        say(
-            "probes \(setting.probes) radius \(setting.radius) bound \(setting.bound): recall "
-                + "\(rounded(recall, 4)), CPU \(rounded(cpu, 1)) us, \(Int(1_000_000 / wall)) "
-                + "queries/s, locations \(rounded(Double(locations) / count, 1)), codes "
-                + "\(rounded(Double(codes) / count, 0)), vectors "
-                + "\(rounded(Double(vectors) / count, 1)), page-ins "
-                + "\(rounded(Double(hard) / count / 1, 2))")
-    }
-
-    private func say(_ line: String) { print(line) }
-
-    private func rounded(_ value: Double, _ digits: Int) -> String {
-        let factor = pow(10, Double(digits))
-        let rounded = (value * factor).rounded() / factor
-        return digits == 0 ? String(Int(rounded)) : String(rounded)
-    }
-
-    private func processMicroseconds() -> UInt64 {
-        UInt64(StoreFigures.processorSeconds() * 1e6)
+        return settings
     }
 }

@@ -30,6 +30,8 @@ struct BenchResult: Codable {
     var recallHits: UInt64 = 0
     var recallTotal: UInt64 = 0
     var shardsAsked: UInt64 = 0
+    /// How many answers asked 0, 1, 2 ... shards; the last element also counts those with more.
+    var shardCounts: [UInt64] = []
     var pagesTouched: UInt64 = 0
     var pagesResident: UInt64 = 0
     var bytesRead: UInt64 = 0
@@ -43,8 +45,28 @@ struct BenchResult: Codable {
     /// Latencies in nanoseconds and how often each occurred, in the histogram's resolution.
     var latencies: [[UInt64]] = []
 
+    static let mostShardsCounted = 4096
+
+    /// The least number of shards that this part of the answers did not exceed.
+    func shardsAsked(percentile: Double) -> Int {
+        let total = shardCounts.reduce(0, +)
+        var sum: UInt64 = 0
+        for (shards, count) in shardCounts.enumerated() {
+            sum += count
+            if Double(sum) >= percentile / 100 * Double(total) { return shards }
+        }
+        return 0
+    }
+
+    private mutating func count(shards: Int, times: UInt64) {
+        let index = min(shards, Self.mostShardsCounted)
+        while shardCounts.count <= index { shardCounts.append(0) }
+        shardCounts[index] += times
+    }
+
     mutating func count(_ receipt: Receipt) {
         shardsAsked += UInt64(receipt.shardsAsked)
+        count(shards: Int(receipt.shardsAsked), times: 1)
         pagesTouched += receipt.pagesTouched
         pagesResident += receipt.tiers[.dram].hits
         bytesRead += receipt.bytesRead
@@ -65,6 +87,9 @@ struct BenchResult: Codable {
         recallHits += other.recallHits
         recallTotal += other.recallTotal
         shardsAsked += other.shardsAsked
+        for (shards, times) in other.shardCounts.enumerated() {
+            count(shards: shards, times: times)
+        }
         pagesTouched += other.pagesTouched
         pagesResident += other.pagesResident
         bytesRead += other.bytesRead

@@ -21,8 +21,20 @@ enum Terminal {
 
     /// Keys in snake_case, sorted.
     static func printJSON(_ value: some Encodable) throws {
+        try printJSON(value, [.prettyPrinted])
+    }
+
+    /// The same on one line, at once: a program that asks and waits reads it line by line.
+    static func printJSONLine(_ value: some Encodable) throws {
+        try printJSON(value, [])
+        fflush(nil)
+    }
+
+    private static func printJSON(
+        _ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting
+    ) throws {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "infinity", negativeInfinity: "-infinity", nan: "nan")
