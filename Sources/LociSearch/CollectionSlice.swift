@@ -54,6 +54,9 @@ public struct CollectionSlice: Sendable {
             definition, partition: partition, codeRowBytes: coder.format.rowBytes)
     }
 
+    /// The highest version of a point that is stored.
+    public var newestVersion: UInt64 { points.records.lazy.map(\.version).max() ?? 0 }
+
     public var locationsVersion: UInt64 { journal.version }
     public var primaryCount: Int { Int(counters.primaries) }
 
@@ -159,6 +162,13 @@ public struct CollectionSlice: Sendable {
             let kept = child.cells.indices.filter {
                 points.isCurrent(child.cells[$0], tag: child.tags[$0])
             }
+            // Nothing is left of it, and others are there to take what comes.
+            let isOnly =
+                heirs.isEmpty
+                && !postings.values.contains {
+                    $0.generation == posting.generation && $0.location != posting.location
+                }
+            if kept.isEmpty, !isOnly { continue }
             let heir = addLocation(child.centroid, generation: posting.generation)
             heirs.append(heir)
             append(child, kept, from: split.location, to: heir, effects: &effects)
@@ -188,7 +198,7 @@ public struct CollectionSlice: Sendable {
             postings[parent]!.live -= 1
             postings[heir]!.live += 1
         }
-        review(heir)
+        review(heir, hasLost: true)
     }
 
     /// Puts points to the hard locations that are nearest to them now, away from one that is given

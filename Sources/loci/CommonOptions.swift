@@ -93,7 +93,7 @@ struct WidthOptions: ParsableArguments, Equatable {
             valueName: "factor"))
     var radius: Float = 0
 
-    static let none = WidthOptions()
+    var isNone: Bool { probes == 0 && recall == 0 && radius == 0 }
 
     var description: String {
         var parts: [String] = []

@@ -46,7 +46,7 @@ struct QueryCommand: AsyncParsableCommand {
         guard (1...Limits.neighbours).contains(neighbours) else {
             throw ValidationError("-k must be 1 to \(Limits.neighbours), not \(neighbours).")
         }
-        guard !exact || width == WidthOptions.none else {
+        guard !exact || width.isNone else {
             throw ValidationError(
                 "--exact looks everywhere: leave --recall, --radius, --probes out.")
         }

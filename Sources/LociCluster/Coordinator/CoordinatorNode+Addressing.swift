@@ -52,9 +52,15 @@ extension CoordinatorNode {
     func width(
         probes: UInt32, radius: Float, recall: Float, _ definition: CollectionDefinition
     ) -> AddressWidth {
-        AddressWidth(
+        let stored = metadata.tuning[definition.space] ?? []
+        if probes == 0, radius == 0, stored.isEmpty, metadata.unroutable.contains(definition.space) {
+            // Neighbours are anywhere: far more hard locations for the same recall.
+            let usual = SearchTuning.setting(for: recall, stored: [])?.probes ?? 16
+            return AddressWidth(exactly: Int(usual) * 4 * metadata.map.partitions)
+        }
+        return AddressWidth(
             probes: Int(probes), radius: radius, recall: recall, metric: definition.metric,
-            stored: metadata.tuning[definition.space] ?? [], tuning)
+            stored: stored, tuning)
     }
 
     /// All hard locations of all partitions.
@@ -70,9 +76,7 @@ extension CoordinatorNode {
         of vector: [Float], _ width: AddressWidth, _ definition: CollectionDefinition
     ) -> [LocationKey] {
         let partitions = (0..<PartitionIndex(metadata.map.partitions))
-        guard let state = collections[definition.space],
-            !metadata.unroutable.contains(definition.space)
-        else {
+        guard let state = collections[definition.space] else {
             return partitions.map { LocationKey(partition: $0, location: ShardQuery.ownChoice) }
         }
         var keys = state.locations.address(

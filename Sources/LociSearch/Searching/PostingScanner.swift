@@ -9,7 +9,7 @@ public struct PostingScanner: Sendable {
     private var scanner: CodeScanner
     private var found: [CodeCandidate] = []
     public private(set) var codesScanned: UInt64 = 0
-    /// Rows that were allowed, where not all are.
+    /// Points that were allowed, where not all are.
     public private(set) var passed: UInt64 = 0
     private let coder: PostingCoder
 
@@ -42,7 +42,7 @@ public struct PostingScanner: Sendable {
     /// - Parameter isCertain: Whether every row that is allowed is of interest.
     public mutating func scan(
         _ run: RowRun, _ origin: CodeOrigin, page: Bytes, points: PointTable,
-        partition: PartitionIndex, allowed: CellSet?, isCertain: Bool = true,
+        at key: LocationKey, allowed: CellSet?, isCertain: Bool = true,
         into candidates: inout CandidateSet
     ) {
         found.removeAll(keepingCapacity: true)
@@ -50,27 +50,31 @@ public struct PostingScanner: Sendable {
             page, at: run.offset, count: run.count, origin: origin,
             threshold: candidates.threshold, into: &found)
         codesScanned += UInt64(run.count)
-        if let allowed { countPassed(run, page, points, allowed) }
+        if let allowed { countPassed(run, page, points, allowed, key.location) }
         for code in found where code.lower <= candidates.threshold {
             guard points.isCurrent(code.cell, tag: code.tag), allowed?.contains(code.cell) ?? true
             else { continue }
             let record = points[code.cell]
             candidates.insert(
                 Candidate(
-                    partition: partition, cell: code.cell, id: record.id,
+                    partition: key.partition, cell: code.cell, id: record.id,
                     version: record.version, estimate: code.estimate, lower: code.lower),
                 upper: code.upper, isCertain: isCertain)
         }
     }
 
     private mutating func countPassed(
-        _ run: RowRun, _ page: Bytes, _ points: PointTable, _ allowed: CellSet
+        _ run: RowRun, _ page: Bytes, _ points: PointTable, _ allowed: CellSet,
+        _ location: LocationID
     ) {
         for row in 0..<run.count {
             let header = coder.header(of: page, at: run.offset + row * coder.format.rowBytes)
-            if allowed.contains(header.cell), points.isCurrent(header.cell, tag: header.tag) {
-                passed += 1
-            }
+            guard allowed.contains(header.cell),
+                points.isCurrent(header.cell, tag: header.tag)
+            else { continue }
+            // Of the copies of a point one counts.
+            let record = points[header.cell]
+            if record.location == location, record.isPrimary { passed += 1 }
         }
     }
 }

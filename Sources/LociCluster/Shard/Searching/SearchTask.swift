@@ -15,6 +15,8 @@ struct SearchTask: Sendable {
     let wanted: [LocationKey]
     let filter: Filter?
     let purpose: Purpose
+    /// Those of the wanted that were here when it began: dropped together, but not at once.
+    var partitions: [PartitionIndex] = []
     /// Once the plan is made.
     var scan: CodeScanning?
     /// Once everything is scanned.

@@ -18,7 +18,7 @@ extension ShardNode {
         let started = stopwatch()
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
         let view = slices(wantedBy: search)
-        if search.isExhaustive { return verify(&search.scan!, search, view, task) }
+        if search.isExhaustive { return verify(&search.scan!, search, view, &task) }
         for asked in search.scan!.asked {
             // A page that was not to be asked for is left out, and the receipt says so.
             guard let page = task.held[asked.run.address] else { continue }
@@ -38,8 +38,8 @@ extension ShardNode {
             isComplete = true
         }
         if search.filter != nil {
-            let needs = verify(&search.scan!, search, view, task)
-            if !needs.isEmpty { return needs }
+            let needs = verify(&search.scan!, search, view, &task)
+            if !needs.isEmpty || task.isPausing { return needs }
         }
         task.receipt.partitions = search.scan!.partitions
         task.receipt.locationsActive = UInt32(search.scan!.scanned.count)
@@ -216,7 +216,7 @@ extension ShardNode {
             search.filter == nil ? nil : filterPlan(&scan, search, view[index])
         scan.scanner.scan(
             run.run, run.origin, page: page, points: view[index].points,
-            partition: run.key.partition, allowed: filter?.cells,
+            at: run.key, allowed: filter?.cells,
             isCertain: filter?.isExact ?? true, into: &scan.candidates)
     }
 
@@ -242,7 +242,7 @@ extension ShardNode {
     /// nearest first, until no other can be among the k nearest. Returns the pages it needs.
     private func verify(
         _ scan: inout CodeScanning, _ search: SearchTask, _ view: [CollectionSlice],
-        _ task: PageTask
+        _ task: inout PageTask
     ) -> [PageNeed] {
         guard let filter = search.filter, scan.filters.values.contains(where: { !$0.plan.isExact })
         else { return [] }
@@ -251,20 +251,45 @@ extension ShardNode {
             scan.unverified = candidates.candidates.sorted { $0.lower > $1.lower }
             scan.candidates = CandidateSet(k: candidates.k, margin: candidates.margin)
         }
+        for round in 0... {
+            takePayloads(&scan, filter, view, task.held)
+            let needs = nextPayloads(&scan, view)
+            if !needs.isEmpty { return needs.sorted { $0.address < $1.address } }
+            if scan.verifying.isEmpty { break }
+            // None of these has a payload.
+            if round == Self.roundsBetweenPauses {
+                task.isPausing = true
+                break
+            }
+        }
+        return []
+    }
+
+    /// Rounds that need no page after which others have their turn.
+    private static let roundsBetweenPauses = 256
+
+    private func takePayloads(
+        _ scan: inout CodeScanning, _ filter: Filter, _ view: [CollectionSlice],
+        _ held: [PageAddress: Bytes]
+    ) {
         for candidate in scan.verifying {
             guard let slice = unchanged(candidate, view) else {
                 scan.changed.append(
                     ChangedPoint(partition: candidate.partition, id: candidate.id))
                 continue
             }
-            guard
-                let payload = payload(of: slice.points[candidate.cell], slice, task.held),
+            guard let payload = payload(of: slice.points[candidate.cell], slice, held),
                 filter.matches(payload: payload)
             else { continue }
             let upper = 2 * candidate.estimate - candidate.lower
             scan.candidates.insert(candidate, upper: upper)
         }
         scan.verifying = []
+    }
+
+    private func nextPayloads(
+        _ scan: inout CodeScanning, _ view: [CollectionSlice]
+    ) -> Set<PageNeed> {
         var needs: Set<PageNeed> = []
         while scan.verifying.count < Self.verifiedAtOnce, let next = scan.unverified!.popLast() {
             guard next.lower <= scan.candidates.threshold else {
@@ -278,8 +303,7 @@ extension ShardNode {
             scan.verifying.append(next)
             for piece in pieces(of: slice.points[next.cell], slice) { needs.insert(piece) }
         }
-        if needs.isEmpty, !scan.verifying.isEmpty { return verify(&scan, search, view, task) }
-        return needs.sorted { $0.address < $1.address }
+        return needs
     }
 
     /// The slice of a candidate whose point is what it was when it was found.

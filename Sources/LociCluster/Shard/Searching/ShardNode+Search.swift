@@ -45,12 +45,12 @@ extension ShardNode {
             let wanted = stride(from: 0, to: pairs.count - 1, by: 2).map {
                 LocationKey(partition: pairs[$0], location: pairs[$0 + 1])
             }
-            begin(
-                .search(
-                    SearchTask(
-                        asker: asker, space: space, definition: definition, vector: vector,
-                        wanted: wanted, filter: filter.isEmpty ? nil : try Filter(filter),
-                        purpose: purpose)), slowest: slowest, into: &directives)
+            var search = SearchTask(
+                asker: asker, space: space, definition: definition, vector: vector,
+                wanted: wanted, filter: filter.isEmpty ? nil : try Filter(filter),
+                purpose: purpose)
+            search.partitions = slices(wantedBy: search).map(\.partition)
+            begin(.search(search), slowest: slowest, into: &directives)
         } catch {
             refuse(asker, error, into: &directives)
         }
@@ -61,14 +61,14 @@ extension ShardNode {
         into directives: inout [ShardDirective]
     ) -> [PageNeed] {
         while task.failure == nil {
-            if slices(of: search.space).isEmpty {
-                // Dropped while pages were on their way.
+            if search.partitions.isEmpty || !isWhole(search) {
+                // Dropped while pages were on their way, in all partitions or in some so far.
                 task.failure = unknownSpace(search.space)
                 return []
             }
             if search.comparing == nil {
                 let needs = scan(&search, &task)
-                if !needs.isEmpty || task.failure != nil { return needs }
+                if !needs.isEmpty || task.failure != nil || task.isPausing { return needs }
                 search.comparing = comparing(search)
             }
             if search.gathering == nil {
@@ -102,6 +102,13 @@ extension ShardNode {
             }
         }
         return []
+    }
+
+    private func isWhole(_ search: SearchTask) -> Bool {
+        for partition in search.partitions {
+            if workers[partition]?.state.slices[search.space] == nil { return false }
+        }
+        return true
     }
 
     private func startOver(_ search: inout SearchTask, _ task: inout PageTask) {

@@ -1,4 +1,5 @@
 import LociBase
+import LociKernels
 import LociModel
 import LociSearch
 import LociTiering
@@ -43,20 +44,42 @@ extension ShardNode {
     /// Those of the candidates that really have another nearest hard location. If the queue is full
     /// they stay where they are: they are found there, too, only by more distant queries less well.
     private mutating func move(_ reassign: ReassignTask, _ slice: CollectionSlice) {
-        let away = reassign.vectors!.rows.filter { row in
-            let nearest = slice.locations.closest(
-                to: row.vector.values(Float.self), generation: reassign.aftermath.generation,
-                most: 1)
-            return nearest.first != slice.points[row.cell].location
+        let away = reassign.vectors!.rows.filter {
+            isNearerElsewhere($0, slice, reassign.aftermath.generation)
         }
         if away.isEmpty, reassign.evaluated == 0 { return }
-        let move = PointMove(
-            cells: away.map(\.cell), tags: away.map(\.tag), vectors: away.map(\.vector),
-            retiring: nil, evaluated: reassign.evaluated)
-        let record = LogRecord.move(space: reassign.space, move)
-        let encoded = record.encoded
-        guard workers[reassign.partition]!.hasRoom(for: encoded) else { return }
-        workers[reassign.partition]!.append(
-            .init(record: record, encoded: encoded, reply: .none))
+        let rows = max(1, PartitionWorker.groupBytes / 2 / slice.definition.rowBytes)
+        var evaluated = reassign.evaluated
+        for start in stride(from: 0, to: max(away.count, 1), by: rows) {
+            let part = away[start..<min(start + rows, away.count)]
+            let move = PointMove(
+                cells: part.map(\.cell), tags: part.map(\.tag), vectors: part.map(\.vector),
+                retiring: nil, evaluated: evaluated)
+            evaluated = 0
+            let record = LogRecord.move(space: reassign.space, move)
+            let encoded = record.encoded
+            guard workers[reassign.partition]!.hasRoom(for: encoded) else { return }
+            workers[reassign.partition]!.append(
+                .init(record: record, encoded: encoded, reply: .none))
+        }
+    }
+
+    /// Whether another hard location is nearer by more than rounding: of several at one place none
+    /// is, or points that are all alike would move among them for ever.
+    private func isNearerElsewhere(
+        _ row: SplitRow, _ slice: CollectionSlice, _ generation: UInt32
+    ) -> Bool {
+        let vector = row.vector.values(Float.self)
+        let present = slice.points[row.cell].location
+        guard
+            let nearest = slice.locations.address(
+                of: vector, metric: .l2, most: 1, epsilon: .infinity, generation: generation
+            ).first,
+            nearest.key.location != present,
+            let distance = slice.locations.score(
+                .squaredL2, of: slice.key(present), with: vector)
+        else { return false }
+        return distance - nearest.score
+            > 1e-4 * distance + 1e-9 * Kernels.dot(vector, vector)
     }
 }

@@ -9,7 +9,9 @@ import LociTiering
 /// be applied to. Points near a split are looked at afterwards (`ShardNode+Reassignment.swift`).
 extension ShardNode {
     /// Rewrites of one partition that are on their way at once.
-    private static let mostRewrites = 64
+    private static let mostRewrites = 32
+    /// Rewrites in one group of records: some milliseconds of computing.
+    private static let mostPerGroup = 8
 
     /// Begins what is due and not on its way yet.
     mutating func loadRewrites(
@@ -69,6 +71,8 @@ extension ShardNode {
         var splits: [LogRecord] = []
         var moves: [LogRecord] = []
         for key in workers[partition]!.rewrites.keys.sorted() {
+            // Others have their turn between groups.
+            if splits.count + moves.count == Self.mostPerGroup { break }
             guard case .ready(let loaded) = workers[partition]!.rewrites[key]! else { continue }
             guard let slice = workers[partition]!.state.slices[key.space],
                 let posting = slice.postings[key.location], slice.due.contains(key.location)
