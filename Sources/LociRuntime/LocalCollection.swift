@@ -30,7 +30,7 @@ public final class LocalCollection {
     /// - Parameters:
     ///   - dramBytes: Budget of the pages in memory.
     ///   - ioThreads: Page-ins of one call that are under way at once.
-    /// - Throws: What opening the folder meets.
+    /// - Throws: FAILED_PRECONDITION if it holds another shape, or what opening the folder meets.
     public init(
         folder: String, dimension: Int, metric: Metric, options: CollectionOptions = .init(),
         dramBytes: Int, ioThreads: Int = 16, tuning: SearchTuning = .init()
@@ -60,6 +60,14 @@ public final class LocalCollection {
             .hello(
                 Hello(clusterID: identity.clusterID, shard: 0, partitions: 1, shards: 1)))
         _ = try ask(.install(Install(version: catalog.version)), bulk: [catalog.encoded])
+        guard let stored = node.collection(definition.space), stored.definition == definition
+        else {
+            throw LociError(
+                .failedPrecondition, "'\(folder)' holds a collection of another shape.",
+                advice: "Open it as it was made, or name another folder.")
+        }
+        // Versions only count if they are higher than those that are stored.
+        sequence = stored.newestVersion
     }
 
     /// Stores points, in the place of older ones with the same ids. Vectors are rows one behind
@@ -88,10 +96,18 @@ public final class LocalCollection {
     ///   - radius: They lie within this factor of the nearest one's squared distance.
     ///   - bound: Standard deviations of a code's error within which a distance is believed to
     ///     lie; 0 for the standard.
+    /// - Throws: INVALID_ARGUMENT, or what reading meets.
     public func query(
         _ vector: [Float], k: Int, probes: Int, radius: Float = .infinity, bound: Float = 0,
         filter: String = "", isExact: Bool = false
     ) throws(LociError) -> (matches: [Match], receipt: Receipt) {
+        guard vector.count == definition.dimension, (1...Limits.neighbours).contains(k), probes > 0
+        else {
+            throw LociError(
+                .invalidArgument,
+                "A query has \(definition.dimension) elements, 1 to \(Limits.neighbours) "
+                    + "neighbours and at least one hard location.")
+        }
         let keys =
             isExact
             ? [LocationKey(partition: 0, location: ShardQuery.everyLocation)]
@@ -137,7 +153,9 @@ public final class LocalCollection {
         header.sequence = sequence
         header.fence = sequence
         header.deadlineMicroseconds = 3_600_000_000
-        events.append(.received(from: 0, Message(header, body, bulk: bulk)))
+        let message = Message(header, body, bulk: bulk)
+        try message.validated()
+        events.append(.received(from: 0, message))
         try drain()
         guard let answer = answers.last else { throw Self.unexpected }
         answers = []
@@ -179,8 +197,10 @@ public final class LocalCollection {
                     write.bytes, at: write.offset, of: write.address, pageBytes: write.pageBytes)
                 if store.writeBufferBytes > store.writeBufferLimit { try store.flush(0) }
             case .commit(let partition, let records):
-                let end = try store.append(records, to: partition)
-                events.append(.committed(partition, .success(end)))
+                let end = Result { () throws(StorageError) in
+                    try store.append(records, to: partition)
+                }
+                events.append(.committed(partition, end.mapError(\.sentence)))
             case .checkpoint(let partition, let lsn, let state):
                 let bytes = try store.checkpoint(partition, at: lsn, snapshot: state.snapshot)
                 events.append(.checkpointed(partition, .success(bytes)))

@@ -1,5 +1,5 @@
 public import LociBase
-import LociModel
+public import LociModel
 public import LociSearch
 import LociTiering
 import LociWire
@@ -136,6 +136,15 @@ extension ShardNode {
     }
 
     // MARK: Which postings
+
+    /// What a collection is here, and the highest version of its points.
+    public func collection(
+        _ space: SpaceID
+    ) -> (definition: CollectionDefinition, newestVersion: UInt64)? {
+        let slices = slices(of: space)
+        guard let first = slices.first else { return nil }
+        return (first.definition, slices.map(\.newestVersion).max() ?? 0)
+    }
 
     /// The address of a vector among the hard locations of all partitions here.
     public func address(
