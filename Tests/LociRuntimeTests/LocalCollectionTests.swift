@@ -2,6 +2,7 @@ import Foundation
 import LociBase
 import LociModel
 import LociRuntime
+import LociSearch
 import Testing
 
 @Suite("A collection in this process")
