@@ -62,7 +62,6 @@ extension ShardNode {
             if comparedBytes > Self.bytesBetweenPauses, comparing.asked.isEmpty {
                 comparing.hasWaited = true
                 task.isPausing = true
-                comparing.hasWaited = true
                 return []
             }
             let parts = Self.nextParts(&comparing, view, atMost: most - comparing.asked.count)
