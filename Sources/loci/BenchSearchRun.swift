@@ -16,6 +16,17 @@ struct SearchRun {
         let cpuSeconds: Double
     }
 
+    /// One workload for each share of the points that a filter passes; without any, as it is.
+    func workloads(
+        _ workload: SearchWorkload, shares: [Double]
+    ) async throws -> [SearchWorkload] {
+        var workloads: [SearchWorkload] = []
+        for share in shares {
+            workloads.append(try await seats[0].filtered(workload, share: share))
+        }
+        return workloads.isEmpty ? [workload] : workloads
+    }
+
     func measure(
         _ workload: SearchWorkload, _ setting: SearchSetting
     ) async throws -> SearchFigures {
