@@ -7,7 +7,7 @@ import LociModel
 import LociRuntime
 import LociSearch
 
-struct BenchSearch: AsyncParsableCommand {
+struct BenchSearch: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Measures queries by vector in this process.",
         discussion: """
@@ -108,7 +108,7 @@ struct BenchSearch: AsyncParsableCommand {
         _ = try settings()
     }
 
-    func run() async throws {
+    func run() throws {
         let workload = try SearchWorkload(
             queries: queries, truth: truth, metric: metric, k: neighbours, first: first)
         let residentBefore = ProcessMemory.residentMebibytes()
@@ -122,20 +122,20 @@ struct BenchSearch: AsyncParsableCommand {
         if buildOnly { return }
         let seats = try (0..<threads).map { try SearchSeat(plan.copied(for: $0)) }
         let run = SearchRun(seats: seats, rounds: rounds, residentBefore: residentBefore)
-        let workloads = try await run.workloads(workload, shares: shares)
+        let workloads = try run.workloads(workload, shares: shares)
         for setting in settingsFromInput ? [] : try settings() {
-            try await measure(setting, of: workloads, run)
+            try measure(setting, of: workloads, run)
         }
         while settingsFromInput, let setting = try Self.nextSetting() {
-            try await measure(setting, of: workloads, run)
+            try measure(setting, of: workloads, run)
         }
     }
 
     private func measure(
         _ setting: SearchSetting, of workloads: [SearchWorkload], _ run: SearchRun
-    ) async throws {
+    ) throws {
         for workload in workloads {
-            try await run.measure(workload, setting).show(asJSON: json)
+            try run.measure(workload, setting).show(asJSON: json)
         }
     }
 
