@@ -7,7 +7,7 @@ import LociModel
 import LociRuntime
 import LociSearch
 
-struct BenchSearch: AsyncParsableCommand {
+struct BenchSearch: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Measures queries by vector in this process.",
         discussion: """
@@ -77,7 +77,10 @@ struct BenchSearch: AsyncParsableCommand {
     }
 
     private var shares: [Double] {
-        filterShare.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? 0 }
+        if filterShare.isEmpty { return [] }
+        return filterShare.split(separator: ",", omittingEmptySubsequences: false).map {
+            Double($0) ?? 0
+        }
     }
 
     func validate() throws {
@@ -95,11 +98,9 @@ struct BenchSearch: AsyncParsableCommand {
         }
         guard first >= 0 else { throw ValidationError("--first must not be negative.") }
         guard splitAbove >= 2 else { throw ValidationError("--split-above is at least 2.") }
-        if !filterShare.isEmpty {
-            guard shares.allSatisfy({ $0 > 0 && $0 <= 1 }) else {
-                throw ValidationError(
-                    "--filter-share must be parts above 0 up to 1, not \(filterShare).")
-            }
+        guard shares.allSatisfy({ $0 > 0 && $0 <= 1 }) else {
+            throw ValidationError(
+                "--filter-share must be parts above 0 up to 1, not \(filterShare).")
         }
         guard buildOnly || truth != nil || !filterShare.isEmpty else {
             throw ValidationError("Give --truth, or --filter-share, or --build-only.")
@@ -107,7 +108,7 @@ struct BenchSearch: AsyncParsableCommand {
         _ = try settings()
     }
 
-    func run() async throws {
+    func run() throws {
         let workload = try SearchWorkload(
             queries: queries, truth: truth, metric: metric, k: neighbours, first: first)
         let residentBefore = ProcessMemory.residentMebibytes()
@@ -120,32 +121,34 @@ struct BenchSearch: AsyncParsableCommand {
         try built.show(asJSON: json)
         if buildOnly { return }
         let seats = try (0..<threads).map { try SearchSeat(plan.copied(for: $0)) }
-        var workloads = [workload]
-        if !filterShare.isEmpty {
-            workloads = []
-            for share in shares {
-                workloads.append(try await seats[0].filtered(workload, share: share))
-            }
-        }
         let run = SearchRun(seats: seats, rounds: rounds, residentBefore: residentBefore)
-        func measure(_ setting: SearchSetting) async throws {
-            for workload in workloads {
-                try await run.measure(workload, setting).show(asJSON: json)
-            }
+        let workloads = try run.workloads(workload, shares: shares)
+        for setting in settingsFromInput ? [] : try settings() {
+            try measure(setting, of: workloads, run)
         }
-        guard settingsFromInput else {
-            for setting in try settings() { try await measure(setting) }
-            return
+        while settingsFromInput, let setting = try Self.nextSetting() {
+            try measure(setting, of: workloads, run)
         }
-        while let line = readLine() {
-            let words = line.split(separator: " ")
-            guard words.count == 3, let setting = SearchSetting(words[0], words[1], words[2]) else {
-                throw LociError(
-                    .invalidArgument, "'\(line)' is not PROBES RADIUS BOUND.",
-                    advice: "Give lines such as '16 inf 1.9'.")
-            }
-            try await measure(setting)
+    }
+
+    private func measure(
+        _ setting: SearchSetting, of workloads: [SearchWorkload], _ run: SearchRun
+    ) throws {
+        for workload in workloads {
+            try run.measure(workload, setting).show(asJSON: json)
         }
+    }
+
+    /// What the next line of standard input asks for; nil at its end.
+    private static func nextSetting() throws -> SearchSetting? {
+        guard let line = readLine() else { return nil }
+        let words = line.split(separator: " ")
+        guard words.count == 3, let setting = SearchSetting(words[0], words[1], words[2]) else {
+            throw LociError(
+                .invalidArgument, "'\(line)' is not PROBES RADIUS BOUND.",
+                advice: "Give lines such as '16 inf 1.9'.")
+        }
+        return setting
     }
 
     private func settings() throws -> [SearchSetting] {

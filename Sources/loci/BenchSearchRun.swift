@@ -1,7 +1,9 @@
+import Dispatch
 import LociBase
 import LociClient
 import LociModel
 import LociRuntime
+import Synchronization
 
 /// Asks settings of all seats at once, in rounds.
 struct SearchRun {
@@ -16,12 +18,23 @@ struct SearchRun {
         let cpuSeconds: Double
     }
 
+    /// One workload for each share of the points that a filter passes; without any, as it is.
+    func workloads(
+        _ workload: SearchWorkload, shares: [Double]
+    ) throws -> [SearchWorkload] {
+        var workloads: [SearchWorkload] = []
+        for share in shares {
+            workloads.append(try seats[0].filtered(workload, share: share))
+        }
+        return workloads.isEmpty ? [workload] : workloads
+    }
+
     func measure(
         _ workload: SearchWorkload, _ setting: SearchSetting
-    ) async throws -> SearchFigures {
-        _ = try await round(workload, setting)
+    ) throws -> SearchFigures {
+        _ = try round(workload, setting)
         var measured: [Round] = []
-        for _ in 0..<rounds { measured.append(try await round(workload, setting)) }
+        for _ in 0..<rounds { measured.append(try round(workload, setting)) }
         let asked = Double(workload.vectors.count * seats.count)
         func latency(_ part: Double) -> PageInReport.Figure {
             .init(
@@ -56,18 +69,27 @@ struct SearchRun {
 
     private func round(
         _ workload: SearchWorkload, _ setting: SearchSetting
-    ) async throws -> Round {
+    ) throws -> Round {
         let start = (Clock.now(), StoreFigures.processorSeconds())
-        let passes = try await withThrowingTaskGroup(of: SearchSeat.Pass.self) { group in
-            for seat in seats { group.addTask { try await seat.pass(workload, setting) } }
-            var passes: [SearchSeat.Pass] = []
-            for try await pass in group { passes.append(pass) }
-            return passes
-        }
+        let passes = try ask(workload, setting)
         return Round(
             passes: passes,
             seconds: Double(Clock.now().nanoseconds - start.0.nanoseconds) / 1e9,
             cpuSeconds: StoreFigures.processorSeconds() - start.1)
+    }
+
+    /// All seats at once, each on a thread of its own.
+    private func ask(
+        _ workload: SearchWorkload, _ setting: SearchSetting
+    ) throws -> [SearchSeat.Pass] {
+        if seats.count == 1 { return [try seats[0].pass(workload, setting)] }
+        let answers = Mutex<[Result<SearchSeat.Pass, any Error>]>([])
+        let seats = seats
+        DispatchQueue.concurrentPerform(iterations: seats.count) { index in
+            let answer = Result { try seats[index].pass(workload, setting) }
+            answers.withLock { $0.append(answer) }
+        }
+        return try answers.withLock { try $0.map { try $0.get() } }
     }
 }
 

@@ -5,6 +5,7 @@ import LociImport
 import LociModel
 import LociRuntime
 import LociSearch
+import Synchronization
 
 /// How wide a query of a benchmark looks.
 struct SearchSetting: Sendable {
@@ -70,8 +71,8 @@ extension [Float] {
     }
 }
 
-/// A collection and the thread that asks it.
-actor SearchSeat {
+/// A collection that one thread at a time asks.
+final class SearchSeat: Sendable {
     /// How a collection is opened. The same folder is opened with the same shape every time.
     struct Plan: Sendable {
         var folder: String
@@ -114,11 +115,17 @@ actor SearchSeat {
         var locations: UInt64 = 0
     }
 
-    private let collection: LocalCollection
+    private let collection: Mutex<LocalCollection>
 
-    init(_ plan: Plan) throws(LociError) { collection = try plan.open() }
+    init(_ plan: Plan) throws { collection = Mutex(try plan.open()) }
 
-    func pass(_ workload: SearchWorkload, _ setting: SearchSetting) throws(LociError) -> Pass {
+    func pass(_ workload: SearchWorkload, _ setting: SearchSetting) throws -> Pass {
+        try collection.withLock { try Self.pass($0, workload, setting) }
+    }
+
+    private static func pass(
+        _ collection: LocalCollection, _ workload: SearchWorkload, _ setting: SearchSetting
+    ) throws(LociError) -> Pass {
         var pass = Pass()
         pass.nanoseconds.reserveCapacity(workload.vectors.count)
         for (vector, truth) in zip(workload.vectors, workload.truth) {
@@ -136,17 +143,18 @@ actor SearchSeat {
     }
 
     /// The same queries among the points that pass a filter, with what an exact query answers.
-    func filtered(
-        _ workload: SearchWorkload, share: Double
-    ) throws(LociError) -> SearchWorkload {
+    func filtered(_ workload: SearchWorkload, share: Double) throws -> SearchWorkload {
         var result = workload
         result.share = share
         result.filter = "u < \(Int((share * Double(SearchBuild.hashes)).rounded()))"
         result.truth = []
         for vector in workload.vectors {
-            let (matches, _) = try collection.query(
-                vector, k: workload.k, probes: 1, filter: result.filter, isExact: true)
-            result.truth.append(Set(matches.map(\.id)))
+            let filter = result.filter
+            let ids = try collection.withLock {
+                try $0.query(vector, k: workload.k, probes: 1, filter: filter, isExact: true)
+                    .matches.map(\.id)
+            }
+            result.truth.append(Set(ids))
         }
         guard result.truth.contains(where: { !$0.isEmpty }) else {
             throw LociError(
