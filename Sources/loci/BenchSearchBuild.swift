@@ -143,7 +143,8 @@ struct SearchBuildFigures: Encodable {
                 + "\(moved) moved of \(evaluated) looked at; resident "
                 + "\(Show.decimal(residentMebibytes, places: 0)) MiB, codes "
                 + "\(codeBytes >> 20) MiB, vectors \(vectorBytes >> 20) MiB, tables "
-                + "\(tableBytes >> 20) MiB, indexes \(indexBytes >> 20) MiB, hard locations \(locationBytes >> 20) MiB")
+                + "\(tableBytes >> 20) MiB, indexes \(indexBytes >> 20) MiB, "
+                + "hard locations \(locationBytes >> 20) MiB")
     }
 }
 
