@@ -163,12 +163,7 @@ public struct CollectionSlice: Sendable {
                 points.isCurrent(child.cells[$0], tag: child.tags[$0])
             }
             // Nothing is left of it, and others are there to take what comes.
-            let isOnly =
-                heirs.isEmpty
-                && !postings.values.contains {
-                    $0.generation == posting.generation && $0.location != posting.location
-                }
-            if kept.isEmpty, !isOnly { continue }
+            if kept.isEmpty, split.children.count == 1, hasSiblings(posting) { continue }
             let heir = addLocation(child.centroid, generation: posting.generation)
             heirs.append(heir)
             append(child, kept, from: split.location, to: heir, effects: &effects)
@@ -178,6 +173,12 @@ public struct CollectionSlice: Sendable {
             retire(split.location, successors: heirs)
         } else {
             review(split.location, hasLost: true)
+        }
+    }
+
+    private func hasSiblings(_ posting: Posting) -> Bool {
+        postings.values.contains {
+            $0.generation == posting.generation && $0.location != posting.location
         }
     }
 

@@ -40,14 +40,16 @@ import Testing
             newest = slice.postings.keys.max()!
         }
 
-        /// Each retires a location and bears another.
+        /// Each retires a location and bears two others, of which one is retired, too.
         mutating func split(times: Int) {
             let centroid = [Float](repeating: 0.5, count: dimension)
             for _ in 0..<times {
                 let child = LocationSplit.Child(
                     centroid: centroid, cells: [], tags: [], codes: Bytes())
-                apply(.split(space: space, LocationSplit(location: newest, children: [child])))
-                newest += 1
+                apply(
+                    .split(space: space, LocationSplit(location: newest, children: [child, child])))
+                apply(.split(space: space, LocationSplit(location: newest + 1, children: [child])))
+                newest += 2
             }
         }
     }

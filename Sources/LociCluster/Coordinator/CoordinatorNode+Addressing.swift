@@ -53,7 +53,8 @@ extension CoordinatorNode {
         probes: UInt32, radius: Float, recall: Float, _ definition: CollectionDefinition
     ) -> AddressWidth {
         let stored = metadata.tuning[definition.space] ?? []
-        if probes == 0, radius == 0, stored.isEmpty, metadata.unroutable.contains(definition.space) {
+        let isUnroutable = metadata.unroutable.contains(definition.space)
+        if probes == 0, radius == 0, stored.isEmpty, isUnroutable {
             // Neighbours are anywhere: far more hard locations for the same recall.
             let usual = SearchTuning.setting(for: recall, stored: [])?.probes ?? 16
             return AddressWidth(exactly: Int(usual) * 4 * metadata.map.partitions)

@@ -34,7 +34,9 @@ extension ShardNode {
                     PageNeed(address: $0.run.address, pageBytes: search.definition.codePageBytes)
                 }
             }
-            if isComplete || !plan(&search.scan!, search, view) { break }
+            // Once payloads are looked at, no more candidates come.
+            if isComplete || search.scan!.unverified != nil { break }
+            if !plan(&search.scan!, search, view) { break }
             isComplete = true
         }
         if search.filter != nil {
