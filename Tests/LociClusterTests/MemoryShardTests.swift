@@ -221,6 +221,27 @@ private func vectors(_ count: Int, _ random: inout SeededRandom) -> [BinaryVecto
         #expect(stage.sums(at: vectors(9, &random)) == nil)
     }
 
+    /// Of 47 pages each vector activates most; a task of two would need more than a round.
+    @Test func aTaskAsksForNoPagesOfAVectorThatHasToWait() throws {
+        var random = SeededRandom(seed: 10)
+        var stage = try MemoryStage(budgetBytes: 60 * (16 << 10))
+        let geometry = FieldGeometry(stage.memory, partitions: 1)
+        let data = vectors(2, &random)
+        stage.write(data, data)
+        let active = stage.memory.activeLocations(of: data[0], in: 0..<stage.memory.locations)
+        let pages = Set(active.map { geometry.place(of: $0).address })
+        #expect(Set(stage.shard.loads.map(\.address)) == pages)
+        stage.settle()
+        #expect(stage.takeAnswers().isEmpty && stage.open.isEmpty && stage.log.count == 2)
+    }
+
+    @Test func aReadBringsInEachPageOnceForAllAddresses() throws {
+        var random = SeededRandom(seed: 11)
+        var stage = try MemoryStage(budgetBytes: 30 * (16 << 10))
+        #expect(stage.sums(at: vectors(20, &random)) != nil)
+        #expect((40...47).contains(stage.shard.ordered))
+    }
+
     /// Addresses of 2^23 words in all are compared with each vector, half of them in one turn.
     @Test func othersHaveTheirTurnWhileActiveLocationsAreLookedFor() throws {
         var random = SeededRandom(seed: 9)
