@@ -23,7 +23,8 @@ extension LociClient {
     ///   - radius: Hard locations within so many bits of an address are active; best about a
     ///     hundredth to a thousandth of all.
     ///   - seed: Of the hard locations' addresses.
-    /// - Throws: ALREADY_EXISTS; INVALID_ARGUMENT.
+    /// - Throws: ALREADY_EXISTS; INVALID_ARGUMENT, also for a radius at which an address activates
+    ///   more hard locations than shards can bear.
     public func createMemory(
         _ name: String, bits: Int, locations: UInt64, radius: Int, seed: UInt64 = 0
     ) async throws(LociError) {
@@ -42,9 +43,11 @@ extension LociClient {
     }
 
     /// Adds data to a memory at addresses of the same number; at themselves if there are none.
-    /// Durable when it returns. After a failure some hard locations may have got it: writing it
-    /// again then counts twice there, which recall bears.
-    /// - Throws: NOT_FOUND; INVALID_ARGUMENT for vectors of another length.
+    /// Durable when it returns. A write is no change that can be repeated without effect: after a
+    /// failure some vectors may be in some hard locations, and writing them again counts twice
+    /// there. Recall bears that.
+    /// - Throws: NOT_FOUND; INVALID_ARGUMENT for vectors of another length; what else fails says in
+    ///   its advice that some may be written.
     public func writeMemory(
         _ name: String, data: [BinaryVector], at addresses: [BinaryVector]? = nil
     ) async throws(LociError) -> Outcome {
@@ -59,7 +62,11 @@ extension LociClient {
         let answers = try await Chunks.run(parts) { part async throws(LociError) in
             let body = WriteMemory(name: name, count: UInt32(part.count))
             let bulk = [addresses[part], data[part]].map { Bytes.joined($0.map(\.packed)) }
-            return try Outcome(try await self.call(.writeMemory(body), bulk: bulk))
+            do throws(LociError) {
+                return try Outcome(try await self.call(.writeMemory(body), bulk: bulk))
+            } catch {
+                throw error.ofUnfinishedMemoryWrite
+            }
         }
         return Outcome(
             count: answers.reduce(0) { $0 + $1.count }, receipt: .sum(answers.map(\.receipt)))
@@ -121,5 +128,15 @@ extension LociClient {
         return Chunks.ranges(
             count: count, itemBytes: memory.vectorBytes * 2,
             itemLimit: memory.vectorsPerRequest)
+    }
+}
+
+extension LociError {
+    /// Of a write that may have been done in part.
+    fileprivate var ofUnfinishedMemoryWrite: LociError {
+        let warning =
+            "Some of the vectors may be in the memory: writing them again counts them twice there."
+        return LociError(
+            code, message, advice: advice.isEmpty ? warning : "\(advice) \(warning)")
     }
 }

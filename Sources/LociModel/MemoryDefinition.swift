@@ -58,9 +58,9 @@ public struct MemoryDefinition: Hashable, Sendable {
     /// Of an address, and of what is stored at it, packed.
     public var vectorBytes: Int { (bits + 7) / 8 }
 
-    /// Vectors in one request, so that the sums of their counters fit an answer, and that comparing
-    /// them with all hard locations takes a shard well below a tenth of a second; the client
-    /// library splits what is more.
+    /// Vectors in one request: as many as fit an answer with the sums of their counters, and as can
+    /// be compared with all hard locations in 2^27 words of 64 bits, some hundredths of a second;
+    /// at least one. The client library splits what is more.
     public var vectorsPerRequest: Int {
         let words = Int(locations) * ((bits + 63) / 64)
         let bound = min(Limits.chunkBytes / (bits * 4), Self.comparedWords / words)

@@ -1,13 +1,14 @@
 import ArgumentParser
 import LociClient
 import LociImport
+import LociSearch
 
 struct MemoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "memory",
         abstract: "Sparse distributed memories over binary vectors: restore what is noisy.",
         discussion: """
-            loci memory create patterns --bits 256 --locations 20000 --radius 108
+            loci memory create patterns --bits 256 --locations 20000
             loci memory write patterns --vector @patterns.npy
             loci memory read patterns --vector @noisy.npy --steps 10 --out restored.npy
             """,
@@ -23,6 +24,7 @@ private struct MemoryReport: Encodable {
     let locations: UInt64
     let radius: Int
     let seed: UInt64
+    let expectedActive: Double
     let bytes: UInt64
 
     init(_ memory: MemoryDefinition) {
@@ -31,13 +33,19 @@ private struct MemoryReport: Encodable {
         locations = memory.locations
         radius = memory.radius
         seed = memory.seed
+        expectedActive = memory.expectedActive
         bytes = memory.field.cellCount * UInt64(memory.field.cellBytes)
     }
 }
 
 private struct MemoryCreate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "create", abstract: "Creates an empty memory.")
+        commandName: "create", abstract: "Creates an empty memory.",
+        discussion: """
+            Without --radius, the one is chosen at which --items patterns stand out most against
+            each other (Kanerva 1988). What it comes to is printed: hard locations that an address
+            activates, on average.
+            """)
 
     @Argument(help: "Name of the new memory.")
     var memory: String
@@ -45,29 +53,61 @@ private struct MemoryCreate: AsyncParsableCommand {
     var bits: Int
     @Option(help: "Hard locations: ten to a hundred for each pattern to be recalled.")
     var locations: UInt64
+    @Option(help: "Patterns to choose the radius for. Left out: a hundredth of the locations.")
+    var items: UInt64?
     @Option(help: "Hard locations within so many bits of an address are active.")
-    var radius: Int
+    var radius: Int?
     @Option(help: "Number that the hard locations' addresses follow from.")
     var seed: UInt64 = 0
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        guard (1...MemoryDefinition.mostBits).contains(bits) else {
+            throw ValidationError(
+                "--bits must be 1 to \(MemoryDefinition.mostBits), not \(bits).")
+        }
+        guard (1...MemoryDefinition.mostLocations).contains(locations) else {
+            throw ValidationError(
+                "--locations must be 1 to \(MemoryDefinition.mostLocations), not \(locations).")
+        }
+        if radius != nil, items != nil {
+            throw ValidationError("--items chooses the radius: leave out one of both.")
+        }
+        if items == 0 { throw ValidationError("--items must be at least 1.") }
+    }
+
     func run() async throws {
         let client = try common.client()
+        let radius =
+            radius
+            ?? MemoryDefinition.radius(
+                bits: bits, locations: locations, items: items ?? max(1, locations / 100))
         try await client.createMemory(
             memory, bits: bits, locations: locations, radius: radius, seed: seed)
         guard let created = try await client.describe().memory(named: memory) else { return }
         let report = MemoryReport(created)
+        let active = UInt64(created.expectedActive.rounded())
+        if active == 0 {
+            Terminal.note(
+                "Most addresses activate no hard location at this radius: what is written there "
+                    + "is not kept. Create it again with a larger radius or more locations.")
+        }
         if common.json { return try Terminal.printJSON(report) }
         print(
             "Created memory '\(memory)': \(Show.amount(locations, "hard location")) of \(bits) "
-                + "counters, \(Show.bytes(report.bytes)) when all are in use.")
+                + "counters, \(Show.bytes(report.bytes)) when all are in use. Within the radius of "
+                + "\(radius) bits an address activates about \(Show.count(active)) of them.")
     }
 }
 
 private struct MemoryWrite: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "write",
-        abstract: "Writes vectors into a memory, at themselves unless --data is given.")
+        abstract: "Writes vectors into a memory, at themselves unless --data is given.",
+        discussion: """
+            After a failure some vectors may be written, and none is known to be: writing them
+            again counts those twice, which recall bears.
+            """)
 
     @Argument(help: "Name of the memory.")
     var memory: String
@@ -183,7 +223,7 @@ private struct MemoryList: AsyncParsableCommand {
         if memories.isEmpty {
             return print(
                 "There are no memories. Create one: loci memory create NAME --bits 256 "
-                    + "--locations 20000 --radius 108")
+                    + "--locations 20000")
         }
         var table = Table("memory", "#bits", "#locations", "#radius", "#seed", "#size")
         for memory in memories {

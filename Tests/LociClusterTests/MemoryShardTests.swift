@@ -19,10 +19,10 @@ private struct MemoryStage {
     var log: [LogRecord] = []
     private var catalog = Catalog()
 
-    init(budgetBytes: Int, locations: UInt64 = 3000) throws {
+    init(budgetBytes: Int, locations: UInt64 = 3000, radius: Int = 110) throws {
         shard = ShardStage(dram: .dram(budgetBytes: budgetBytes))
         memory = try catalog.createMemory(
-            name: "m", bits: 250, locations: locations, radius: 110, seed: 3)
+            name: "m", bits: 250, locations: locations, radius: radius, seed: 3)
         shard.install(catalog)
     }
 
@@ -62,9 +62,10 @@ private struct MemoryStage {
 
     /// Lets everything happen that is still to happen.
     mutating func settle() {
-        while !shard.loads.isEmpty || !shard.commits.isEmpty {
+        while !shard.loads.isEmpty || !shard.commits.isEmpty || shard.node.hasPausedTasks {
             shard.loadAll()
             commit()
+            if shard.node.hasPausedTasks { shard.handle(.woken) }
         }
     }
 
@@ -114,6 +115,7 @@ private func vectors(_ count: Int, _ random: inout SeededRandom) -> [BinaryVecto
             case 1: stage.commit()
             default:
                 stage.shard.release()
+                if stage.shard.node.hasPausedTasks { stage.shard.handle(.woken) }
                 if !stage.shard.loads.isEmpty {
                     stage.shard.load(random.below(stage.shard.loads.count))
                 }
@@ -195,6 +197,74 @@ private func vectors(_ count: Int, _ random: inout SeededRandom) -> [BinaryVecto
         #expect(stage.open.isEmpty && stage.log.isEmpty)
         let sums = stage.sums(at: data)
         #expect(sums?.map(\.values) == data.map { _ in [Int32](repeating: 0, count: 250) })
+    }
+
+    /// All 140,000 hard locations are active; a record can hold 89,240 of them.
+    @Test func moreThanARecordHoldsIsRefusedAndTheNextGoesOn() throws {
+        var random = SeededRandom(seed: 8)
+        var stage = try MemoryStage(budgetBytes: 256 << 20, locations: 140_000, radius: 250)
+        let data = vectors(4, &random)
+        stage.write(Array(data[..<2]), Array(data[..<2]))
+        stage.write([data[2]], [data[2]])
+        stage.settle()
+        let errors = stage.takeAnswers()
+        #expect(errors.map(\.code) == [.resourceExhausted, .resourceExhausted])
+        #expect(errors.allSatisfy { $0.advice.contains("radius") })
+        #expect(stage.open.isEmpty && stage.log.isEmpty && stage.shard.begun == 0)
+        // What it refuses at is no state that it stays in.
+        stage.write([data[3]], [data[3]])
+        stage.settle()
+        #expect(stage.takeAnswers().count == 1)
+        // A read of one address is possible; of nine it is not.
+        let nothing = [Int32](repeating: 0, count: 250)
+        #expect(stage.sums(at: [data[0]])?.map(\.values) == [nothing])
+        #expect(stage.sums(at: vectors(9, &random)) == nil)
+    }
+
+    /// Of 47 pages each vector activates most; a task of two would need more than a round.
+    @Test func aTaskAsksForNoPagesOfAVectorThatHasToWait() throws {
+        var random = SeededRandom(seed: 10)
+        var stage = try MemoryStage(budgetBytes: 60 * (16 << 10))
+        let geometry = FieldGeometry(stage.memory, partitions: 1)
+        let data = vectors(2, &random)
+        stage.write(data, data)
+        let active = stage.memory.activeLocations(of: data[0], in: 0..<stage.memory.locations)
+        let pages = Set(active.map { geometry.place(of: $0).address })
+        #expect(Set(stage.shard.loads.map(\.address)) == pages)
+        stage.settle()
+        #expect(stage.takeAnswers().isEmpty && stage.open.isEmpty && stage.log.count == 2)
+    }
+
+    @Test func aReadBringsInEachPageOnceForAllAddresses() throws {
+        var random = SeededRandom(seed: 11)
+        var stage = try MemoryStage(budgetBytes: 30 * (16 << 10))
+        #expect(stage.sums(at: vectors(20, &random)) != nil)
+        #expect((40...47).contains(stage.shard.ordered))
+    }
+
+    /// Addresses of 2^23 words in all are compared with each vector, half of them in one turn.
+    @Test func othersHaveTheirTurnWhileActiveLocationsAreLookedFor() throws {
+        var random = SeededRandom(seed: 9)
+        var stage = try MemoryStage(budgetBytes: 8 << 20, locations: 1 << 21, radius: 92)
+        let data = vectors(2, &random)
+        stage.write(data, data)
+        var turns = 1
+        while stage.shard.node.hasPausedTasks {
+            #expect(stage.shard.loads.isEmpty && stage.shard.commits.isEmpty)
+            let ping = stage.shard.send(.ping)
+            #expect(stage.shard.answers[ping] != nil)
+            stage.shard.handle(.woken)
+            turns += 1
+        }
+        #expect((4...6).contains(turns))
+        stage.settle()
+        #expect(stage.takeAnswers().isEmpty && stage.open.isEmpty)
+        let request = stage.shard.request
+        let found = stage.sums(at: data)
+        #expect(stage.shard.request == request + 1)
+        let sums = try #require(found)
+        #expect(sums == data.map { stage.expectedSums(at: $0) })
+        #expect(sums.allSatisfy { $0.active > 0 })
     }
 
     @Test func aDroppedMemoryIsGoneAndItsSpaceWithIt() throws {

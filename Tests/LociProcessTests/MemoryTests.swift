@@ -76,6 +76,30 @@ import Testing
         #expect(gone.code == 1 && gone.errors.contains("NOT_FOUND"), "\(gone.errors)")
     }
 
+    /// A hundred patterns in 10,000 locations of 256 bits: the best radius is 108.
+    @Test(.timeLimit(.minutes(2)))
+    func theCommandLineChoosesTheRadiusAndWarnsOfOneThatCannotWork() async throws {
+        let cluster = try await LocalCluster.running(shards: 2)
+        func create(_ name: String, _ option: String, _ value: String) async throws -> Ended {
+            try await cluster.loci(
+                "memory", "create", name, "--bits", "256", "--locations", "10000", option, value)
+        }
+        let chosen = try await create("chosen", "--seed", "1")
+        #expect(chosen.code == 0 && chosen.output.contains("activates about 73 of"))
+        #expect(chosen.output.contains("radius of 108 bits"), "\(chosen.output)")
+        let sparse = try await create("sparse", "--items", "100000")
+        #expect(sparse.output.contains("radius of 102 bits"), "\(sparse.output)")
+        let empty = try await create("empty", "--radius", "60")
+        #expect(empty.code == 0 && empty.errors.contains("no hard location"), "\(empty.errors)")
+        let both = try await cluster.loci(
+            "memory", "create", "both", "--bits", "256", "--locations", "10000", "--radius", "60",
+            "--items", "7")
+        #expect(both.code != 0 && both.errors.contains("--items"), "\(both.errors)")
+        let huge = try await cluster.loci(
+            "memory", "create", "huge", "--bits", "64", "--locations", "16777216", "--radius", "44")
+        #expect(huge.code == 1 && huge.errors.contains("radius of at most"), "\(huge.errors)")
+    }
+
     /// Bytes of 0 and 1, as numpy saves them.
     private static func write(_ vectors: [BinaryVector], to path: String) throws {
         let shape = "(\(vectors.count), \(vectors[0].count))"

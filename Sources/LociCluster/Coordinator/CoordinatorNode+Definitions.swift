@@ -66,9 +66,11 @@ extension CoordinatorNode {
             _ = catalog.dropCollection(named: collection.name)
             next.tuning[collection.space] = nil
         case .createMemory(let create):
-            _ = try catalog.createMemory(
+            let memory = try catalog.createMemory(
                 name: create.name, bits: Int(create.bits), locations: create.locations,
                 radius: Int(create.radius), seed: create.seed)
+            try memory.checkActivation(
+                partitions: next.map.partitions, shards: next.map.shards)
         case .dropMemory(let drop):
             let memory = try memory(named: drop.name)
             _ = catalog.dropMemory(named: memory.name)

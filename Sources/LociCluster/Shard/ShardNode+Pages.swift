@@ -197,7 +197,7 @@ extension ShardNode {
             task.kind = .memoryRead(read)
         case .memoryWrite(var write):
             task.kind = .running
-            needs = run(&write, &task)
+            needs = run(&write, &task, into: &directives)
             task.kind = .memoryWrite(write)
         case .rewrite(var rewrite):
             task.kind = .running

@@ -29,13 +29,25 @@ extension MemoryDefinition {
     public func activeLocations(
         of address: BinaryVector, partition: UInt32, of partitions: Int
     ) -> [UInt64] {
-        precondition(partition < partitions)
-        let run = UInt64(field.pageBytes / field.cellBytes)
+        activeLocations(
+            of: address, partition: partition, of: partitions, within: 0..<locations)
+    }
+
+    /// As before, of a range that begins with a row: the next page of every partition.
+    func activeLocations(
+        of address: BinaryVector, partition: UInt32, of partitions: Int, within range: Range<UInt64>
+    ) -> [UInt64] {
+        let row = locationsPerPage * UInt64(partitions)
+        precondition(partition < partitions && range.lowerBound % row == 0)
         let starts = stride(
-            from: UInt64(partition) * run, to: locations, by: Int(run) * partitions)
-        let ranges = starts.lazy.map { $0..<min($0 + run, locations) }
+            from: range.lowerBound + UInt64(partition) * locationsPerPage, to: range.upperBound,
+            by: Int(row))
+        let ranges = starts.lazy.map { $0..<min($0 + locationsPerPage, range.upperBound) }
         return activeLocations(of: address, in: ranges)
     }
+
+    /// Whose counters lie on one page.
+    var locationsPerPage: UInt64 { UInt64(field.pageBytes / field.cellBytes) }
 
     private func activeLocations(
         of address: BinaryVector, in ranges: some Sequence<Range<UInt64>>
@@ -59,6 +71,12 @@ extension MemoryDefinition {
         let share = -log(2 * Double(locations) * Double(max(items, 1))) / 3
         let distances = activations(bits: bits).map { abs(log($0) - share) }
         return distances.indices.min { distances[$0] < distances[$1] } ?? 0
+    }
+
+    /// The largest radius at which an address activates no more locations than so many on average;
+    /// nil if it is more at any.
+    public func largestRadius(mostActive: Double) -> Int? {
+        Self.activations(bits: bits).lastIndex { $0 * Double(locations) <= mostActive }
     }
 
     /// P(Bin(bits, 1/2) <= radius) for each radius.

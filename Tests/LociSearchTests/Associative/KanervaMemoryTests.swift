@@ -87,6 +87,46 @@ extension BinaryVector {
         }
     }
 
+    @Test func aSearchInTurnsFindsWhatOneInOneGoFinds() throws {
+        var random = SeededRandom(seed: 15)
+        for (bits, locations) in [(8, 9_000), (250, 70_001), (8192, 301)] as [(Int, UInt64)] {
+            let definition = try MemoryDefinition(
+                space: 1, name: "m", bits: bits, locations: locations, radius: bits / 2,
+                seed: random.next())
+            let address = BinaryVector(random: bits, using: &random)
+            for partitions in [1, 3, 1024] {
+                let partition = UInt32(random.below(partitions))
+                let expected = definition.activeLocations(
+                    of: address, partition: partition, of: partitions)
+                var scan = ActivationScan(
+                    definition, of: address, partition: partition, of: partitions)
+                while !scan.isDone {
+                    var words = 1 + random.below(20_000)
+                    scan.advance(words: &words, most: .max)
+                    #expect(scan.isDone || words <= 0)
+                    #expect(expected.starts(with: scan.active))
+                }
+                #expect(scan.active == expected)
+                var short = ActivationScan(
+                    definition, of: address, partition: partition, of: partitions)
+                var words = Int.max
+                short.advance(words: &words, most: 10)
+                #expect(short.active.count > 10 || short.active == expected)
+            }
+        }
+    }
+
+    @Test func aSearchGoesOnlyALittleBeyondTheMostThatItMayFind() throws {
+        let definition = try MemoryDefinition(
+            space: 1, name: "m", bits: 64, locations: 1 << 24, radius: 44, seed: 1)
+        var scan = ActivationScan(
+            definition, of: BinaryVector(zeros: 64), partition: 0, of: 1)
+        var words = Int.max
+        scan.advance(words: &words, most: 1000)
+        #expect((1001...80_000).contains(scan.active.count))
+        #expect(definition.largestRadius(mostActive: 16_000) == 19)
+    }
+
     /// P(Bin(1000, 1/2) <= 451) = .001072: 1,072 of a million.
     @Test func anAddressActivatesTheBinomialShare() throws {
         let definition = try MemoryDefinition(

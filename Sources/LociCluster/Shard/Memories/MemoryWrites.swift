@@ -9,7 +9,7 @@ struct MemoryWrite: Sendable {
     let memory: MemoryDefinition
     let addresses: [BinaryVector]
     let data: [BinaryVector]
-    /// Vectors before this one are in the counters, or in the record on its way there.
+    /// Vectors before this one are in the counters, or in the task or record on its way there.
     var done = 0
 
     var byteCount: Int { addresses.count * 2 * (memory.vectorBytes + 32) }
@@ -22,6 +22,7 @@ struct MemoryWrite: Sendable {
 ///   write is lost, one task at a time reads counters, adds, and logs; the next begins when that
 ///   record is applied or has failed. Writes that wait meanwhile go together into the next.
 /// - Of the first only some vectors may be done; it is answered when all are.
+/// - `scan` is about the next vector of the first.
 struct MemoryWrites: Sendable {
     private(set) var waiting: [MemoryWrite] = []
     private var waitingBytes = 0
@@ -29,6 +30,21 @@ struct MemoryWrites: Sendable {
     var isBusy = false
     /// Whether tasks are being begun: one that fails at once is followed by the next in a loop.
     var isBeginning = false
+    private var scan: ActivationScan?
+    /// Of this turn, whatever tasks it is spent on.
+    private var wordsLeft = wordsPerTurn
+
+    /// Words of addresses that are compared in one turn: a few milliseconds.
+    private static let wordsPerTurn = 1 << 22
+
+    /// How far gathering a task has come.
+    enum Gathering {
+        /// It goes on in the next turn.
+        case paused
+        case complete
+        /// A write that waited does no more. What was gathered of it stays in the task.
+        case refused(Asker, LociError)
+    }
 
     /// Whether one more may wait. A large one may if it waits alone.
     func hasRoom(for write: MemoryWrite) -> Bool {
@@ -46,66 +62,103 @@ struct MemoryWrites: Sendable {
     mutating func removeFirst() -> MemoryWrite {
         let first = waiting.removeFirst()
         waitingBytes -= first.byteCount
+        scan = nil
         return first
     }
 
-    /// Takes as many vectors, in their order, as one record can be about: of one memory, and as
-    /// long as their pages are no more than so many bytes; at least one.
-    /// - Precondition: One waits.
-    mutating func takeTask(
-        _ partition: PartitionIndex, partitions: Int, most byteCount: Int
-    ) -> MemoryWriteTask {
-        let memory = waiting[0].memory
-        var task = MemoryWriteTask(memory, partition, partitions: partitions)
-        var vectors = 0
-        while let write = waiting.first, write.memory == memory {
-            guard vectors < memory.vectorsPerRequest else { return task }
-            let active = memory.activeLocations(
-                of: write.addresses[write.done], partition: partition, of: partitions)
-            guard task.take(write.data[write.done], at: active, most: byteCount) else {
-                return task
+    /// Adds to a task, in their order, as many vectors as one record can be about: of one memory,
+    /// as long as their pages are no more than so many bytes; at least one.
+    mutating func gather(
+        into task: inout MemoryWriteTask, most byteCount: Int, at now: Instant
+    ) -> Gathering {
+        while let write = waiting.first, write.memory == task.memory,
+            task.vectors < task.memory.vectorsPerRequest
+        {
+            if write.done == 0, scan == nil, write.asker.expires <= now {
+                return .refused(removeFirst().asker, PageTask.expired)
             }
-            vectors += 1
+            var scan = scan ?? task.scan(of: write.addresses[write.done])
+            scan.advance(words: &wordsLeft, most: task.mostUses)
+            self.scan = scan
+            if scan.active.count > task.mostUses {
+                return .refused(removeFirst().asker, task.memory.tooActive(task.mostUses))
+            }
+            guard scan.isDone else {
+                wordsLeft = Self.wordsPerTurn
+                return .paused
+            }
+            guard task.take(write.data[write.done], at: scan.active, most: byteCount) else {
+                return .complete
+            }
+            self.scan = nil
             waiting[0].done += 1
             if waiting[0].done == write.addresses.count {
                 task.askers.append(removeFirst().asker)
             }
         }
-        return task
+        return .complete
     }
 }
 
-/// Vectors that are added to counters in one go: the pages are brought into memory, the counters
-/// are worked out, and one record makes them durable.
+/// Vectors that are added to counters in one go: they are gathered, in turns; the pages are brought
+/// into memory; the counters are worked out, and one record makes them durable.
+///
+/// Invariants:
+/// - No more than `mostUses` hard locations are used, counted for each vector: so the record stays
+///   below the most that a log takes, and working it out is a matter of milliseconds.
 struct MemoryWriteTask: Sendable {
     let memory: MemoryDefinition
     let partition: PartitionIndex
     /// Requests whose last vector is among these.
     var askers: [Asker] = []
+    private let partitions: Int
     private let geometry: FieldGeometry
-    /// What each hard location gets, in order.
-    private var patterns: [CellIndex: [BinaryVector]] = [:]
+    private var patterns: [BinaryVector] = []
+    /// Hard locations, and which of `patterns` each gets.
+    private var uses: [(cell: CellIndex, pattern: Int32)] = []
     private var addresses: Set<PageAddress> = []
+    /// Vectors that were taken, also those that activate nothing here.
+    private(set) var vectors = 0
     var hasAsked = false
 
     init(_ memory: MemoryDefinition, _ partition: PartitionIndex, partitions: Int) {
         self.memory = memory
         self.partition = partition
+        self.partitions = partitions
         geometry = FieldGeometry(memory, partitions: partitions)
     }
 
-    var isEmpty: Bool { patterns.isEmpty }
+    var isEmpty: Bool { uses.isEmpty }
 
-    /// False, and nothing is taken, if it would need too many pages beside what was taken.
+    var mostUses: Int { MemoryDefinition.recordBytes / memory.recordBytesOfLocation }
+
+    func scan(of address: BinaryVector) -> ActivationScan {
+        ActivationScan(memory, of: address, partition: partition, of: partitions)
+    }
+
+    /// False, and nothing is taken, if it would need too many pages or counters beside what was
+    /// taken.
+    /// - Precondition: `active`, ascending, are no more than `mostUses`.
     mutating func take(
         _ pattern: BinaryVector, at active: [CellIndex], most byteCount: Int
     ) -> Bool {
-        let pages = addresses.union(active.map { geometry.place(of: $0).address })
-        guard patterns.isEmpty || pages.count * geometry.pageBytes <= byteCount else {
+        precondition(active.count <= mostUses)
+        guard uses.count + active.count <= mostUses else { return false }
+        var new: [PageAddress] = []
+        var last: PageAddress?
+        for cell in active {
+            let address = geometry.place(of: cell).address
+            if address != last, addresses.insert(address).inserted { new.append(address) }
+            last = address
+        }
+        guard uses.isEmpty || addresses.count * geometry.pageBytes <= byteCount else {
+            for address in new { addresses.remove(address) }
             return false
         }
-        addresses = pages
-        for cell in active { patterns[cell, default: []].append(pattern) }
+        vectors += 1
+        if active.isEmpty { return true }
+        for cell in active { uses.append((cell, Int32(patterns.count))) }
+        patterns.append(pattern)
         return true
     }
 
@@ -115,12 +168,21 @@ struct MemoryWriteTask: Sendable {
 
     /// The counters as they will be, given all pages as they are.
     func record(_ held: [PageAddress: Bytes]) -> LogRecord {
-        let cells = patterns.keys.sorted()
-        let bytes = cells.map { cell in
+        // The patterns of one location stay in their order: near its ends a counter depends on it.
+        let uses = uses.sorted { ($0.cell, $0.pattern) < ($1.cell, $1.pattern) }
+        var cells: [CellIndex] = []
+        var bytes: [Bytes] = []
+        var first = 0
+        while first < uses.count {
+            let cell = uses[first].cell
+            let end = uses[first...].firstIndex { $0.cell != cell } ?? uses.count
             let place = geometry.place(of: cell)
             let counters = held[place.address]!.slice(
                 place.offset..<(place.offset + geometry.cellBytes))
-            return KanervaCounters.adding(patterns[cell]!, to: counters)
+            let own = uses[first..<end].map { patterns[Int($0.pattern)] }
+            cells.append(cell)
+            bytes.append(KanervaCounters.adding(own, to: counters))
+            first = end
         }
         return .cells(space: memory.space, cells: cells, bytes: Bytes.joined(bytes))
     }

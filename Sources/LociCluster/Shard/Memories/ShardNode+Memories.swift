@@ -18,7 +18,7 @@ extension ShardNode {
             guard let first = home.first else { throw unknownSpace(read.space) }
             let memory = try memory(read.space, first)
             let addresses = try vectors(bulk[0], read.count, of: memory)
-            let task = try MemoryReadTask(
+            let task = MemoryReadTask(
                 memory, addresses, in: home, partitions: settings.partitions, asker: asker)
             begin(.memoryRead(task), into: &directives)
         } catch {
@@ -30,8 +30,17 @@ extension ShardNode {
         _ read: inout MemoryReadTask, _ task: inout PageTask,
         into directives: inout [ShardDirective]
     ) -> [PageNeed] {
-        read.add(task.held)
-        if !read.isDone { return read.plan(most: roundBytes) }
+        if read.isLooking {
+            do throws(LociError) { try read.look() } catch { task.failure = error }
+            task.isPausing = read.isLooking
+            if read.isLooking { return [] }
+        }
+        let hasAdded = read.add(task.held)
+        if !read.isDone {
+            if !hasAdded { return read.plan(most: roundBytes) }
+            task.isPausing = true
+            return []
+        }
         task.receipt.partitions = UInt32(read.partitions)
         let sums = read.sums.map { Bytes(values: $0.values) }
         let active = read.sums.map { UInt32(clamping: $0.active) }
@@ -77,32 +86,18 @@ extension ShardNode {
         while !workers[partition]!.memoryWrites.isBusy,
             let next = workers[partition]!.memoryWrites.waiting.first
         {
-            let isThere =
-                workers[partition]!.state.catalog.memory(space: next.memory.space) == next.memory
-            guard isThere, next.done > 0 || next.asker.expires > now else {
-                workers[partition]!.memoryWrites.removeFirst()
-                let error = isThere ? PageTask.expired : unknownSpace(next.memory.space)
-                refuse(next.asker, error, into: &directives)
-                continue
-            }
-            let task = workers[partition]!.memoryWrites.takeTask(
-                partition, partitions: settings.partitions, most: roundBytes)
-            if task.isEmpty {
-                // No hard location that lives here is active.
-                acknowledge(task.askers, Receipt(), into: &directives)
-            } else {
-                workers[partition]!.memoryWrites.isBusy = true
-                begin(.memoryWrite(task), into: &directives)
-            }
+            workers[partition]!.memoryWrites.isBusy = true
+            let task = MemoryWriteTask(next.memory, partition, partitions: settings.partitions)
+            begin(.memoryWrite(task), into: &directives)
         }
     }
 
-    /// Once all pages are here. Nothing else writes to them until the record is applied.
-    mutating func run(_ write: inout MemoryWriteTask, _ task: inout PageTask) -> [PageNeed] {
-        guard write.hasAsked else {
-            write.hasAsked = true
-            return write.needs
-        }
+    /// Nothing else writes to the task's pages until its record is applied.
+    mutating func run(
+        _ write: inout MemoryWriteTask, _ task: inout PageTask,
+        into directives: inout [ShardDirective]
+    ) -> [PageNeed] {
+        guard write.hasAsked else { return gather(&write, &task, into: &directives) }
         do throws(LociError) {
             try enqueue(
                 write.record(task.held), write.partition,
@@ -111,6 +106,51 @@ extension ShardNode {
             task.failure = error
         }
         return []
+    }
+
+    /// Gathers vectors for one turn. Returns the pages of those that were gathered; none if there
+    /// is more to gather, or nothing to be written.
+    private mutating func gather(
+        _ write: inout MemoryWriteTask, _ task: inout PageTask,
+        into directives: inout [ShardDirective]
+    ) -> [PageNeed] {
+        let partition = write.partition
+        while true {
+            refuseWritesOfDropped(write.memory, partition, into: &directives)
+            switch workers[partition]!.memoryWrites.gather(
+                into: &write, most: roundBytes, at: now)
+            {
+            case .paused:
+                task.isPausing = true
+                return []
+            case .refused(let asker, let error): refuse(asker, error, into: &directives)
+            case .complete:
+                if !write.isEmpty {
+                    write.hasAsked = true
+                    return write.needs
+                }
+                // No hard location that lives here is active.
+                acknowledge(write.askers, Receipt(), into: &directives)
+                guard let next = workers[partition]!.memoryWrites.waiting.first else {
+                    workers[partition]!.memoryWrites.isBusy = false
+                    return []
+                }
+                write = MemoryWriteTask(
+                    next.memory, partition, partitions: settings.partitions)
+            }
+        }
+    }
+
+    /// Refuses the writes that are next if their memory is gone.
+    private mutating func refuseWritesOfDropped(
+        _ memory: MemoryDefinition, _ partition: PartitionIndex,
+        into directives: inout [ShardDirective]
+    ) {
+        if workers[partition]!.state.catalog.memory(space: memory.space) == memory { return }
+        while workers[partition]!.memoryWrites.waiting.first?.memory == memory {
+            let asker = workers[partition]!.memoryWrites.removeFirst().asker
+            refuse(asker, unknownSpace(memory.space), into: &directives)
+        }
     }
 
     /// The record is durable and applied.
@@ -164,14 +204,5 @@ extension ShardNode {
     ) throws(LociError) -> [BinaryVector] {
         guard count <= memory.vectorsPerRequest else { throw memory.tooMany(Int(count)) }
         return try BinaryVector.unpacked(bytes, count: Int(count), bits: memory.bits)
-    }
-}
-
-extension MemoryDefinition {
-    func tooMany(_ count: Int) -> LociError {
-        LociError(
-            .resourceExhausted,
-            "\(count) vectors of the memory '\(name)' are too many for one request.",
-            advice: "Send at most \(vectorsPerRequest) at once.")
     }
 }
