@@ -16,8 +16,9 @@ public enum Limits {
     public static let pointsPerRequest = 4096
     /// Neighbours that one query may ask for.
     public static let neighbours = 1024
-    /// Bytes of a query's filter in canonical form. A longer one gets INVALID_ARGUMENT.
-    public static let filterBytes = 64 << 10
+    /// Bytes of a filter, as it was written and in its canonical form. A longer one gets
+    /// INVALID_ARGUMENT.
+    public static let filterBytes = 32 << 10
     /// Steps of a completion, or of reading a memory. More get INVALID_ARGUMENT.
     public static let steps: UInt32 = 100
     /// Settings that are stored for a collection. More get INVALID_ARGUMENT.

@@ -97,7 +97,13 @@ struct JSONLinesSource: PointSource {
             case "vector": vector = try read(scanner.numbers(), key, "an array of numbers")
             case "text": text = try read(scanner.string(), key, "a string")
             case "payload":
-                let value = try read(scanner.value(), key, "JSON")
+                let found = scanner.value()
+                if scanner.isTooDeep {
+                    throw wrong(
+                        "has a payload of more than \(ImportLimits.jsonDepth) objects and arrays "
+                            + "within one another", advice: "Write it flatter.")
+                }
+                let value = try read(found, key, "JSON")
                 guard value.first == UInt8(ascii: "{") else {
                     throw wrong("has a payload that is no object", advice: "Write {...}.")
                 }

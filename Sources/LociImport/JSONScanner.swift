@@ -3,6 +3,9 @@
 struct JSONScanner {
     let text: [UInt8]
     private(set) var position = 0
+    /// Whether a value was refused for objects and arrays within one another, of which there may be
+    /// `ImportLimits.jsonDepth`.
+    private(set) var isTooDeep = false
 
     init(_ text: [UInt8]) { self.text = text }
 
@@ -74,7 +77,11 @@ struct JSONScanner {
 
     private mutating func skipValue(depth: Int) -> Bool {
         skipSpace()
-        guard depth < ImportLimits.jsonDepth, position < text.count else { return false }
+        guard depth < ImportLimits.jsonDepth else {
+            isTooDeep = true
+            return false
+        }
+        guard position < text.count else { return false }
         switch text[position] {
         case UInt8(ascii: "\""): return string() != nil
         case UInt8(ascii: "{"):

@@ -9,18 +9,19 @@ struct LineReader {
     private var isAtEnd = false
     /// Number of the line that `next` returned last, from 1.
     private(set) var line: UInt64 = 0
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
     init(_ file: InputFile) { self.file = file }
 
-    /// The next line without its end; nil behind the last one.
+    /// The next line without its end, the first without a byte order mark of UTF-8; nil behind the
+    /// last one.
     /// - Throws: INVALID_ARGUMENT when a line is longer than `ImportLimits.lineBytes`.
     mutating func next() throws(LociError) -> [UInt8]? {
         var searched = position
         while true {
             if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
                 defer { position = end + 1 }
-                line += 1
-                return Array(buffer[position..<end])
+                return taken(buffer[position..<end])
             }
             searched = buffer.count
             if isAtEnd { break }
@@ -38,7 +39,12 @@ struct LineReader {
         }
         guard position < buffer.count else { return nil }
         defer { position = buffer.count }
+        return taken(buffer[position...])
+    }
+
+    private mutating func taken(_ found: ArraySlice<UInt8>) -> [UInt8] {
         line += 1
-        return Array(buffer[position...])
+        let isMarked = line == 1 && found.starts(with: Self.byteOrderMark)
+        return Array(isMarked ? found.dropFirst(Self.byteOrderMark.count) : found)
     }
 }

@@ -65,7 +65,13 @@ struct PayloadSource: PointSource {
             throw wrong("is not UTF-8", advice: "Convert the file, with 'iconv -t utf-8' for one.")
         }
         var scanner = JSONScanner(line)
-        guard let value = scanner.value(), scanner.isAtEnd, value.first == UInt8(ascii: "{") else {
+        let found = scanner.value()
+        if scanner.isTooDeep {
+            throw wrong(
+                "has more than \(ImportLimits.jsonDepth) objects and arrays within one another",
+                advice: "Write the payload flatter, or put its inner part into a string.")
+        }
+        guard let value = found, scanner.isAtEnd, value.first == UInt8(ascii: "{") else {
             throw wrong(
                 "is not a JSON object", advice: "A line holds one object: {\"year\": 2024}.")
         }

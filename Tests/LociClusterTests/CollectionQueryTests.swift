@@ -254,4 +254,23 @@ import Testing
         }
         for (a, b) in zip(one, other) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
     }
+
+    /// No page is needed to know that a point without payload does not pass: many rounds in a row,
+    /// in a bounded stack.
+    @Test(arguments: ["topic = \"x\"", "not exists topic"])
+    func aFilterWithoutAnIndexPassesOverPointsWithoutPayloads(filter: String) throws {
+        var tuning = SearchTuning()
+        tuning.splitAbove = 4096
+        var stage = try CollectionStage(dimension: 2, tuning: tuning)
+        let count = 20_000
+        for start in stride(from: 0, to: count, by: 2000) {
+            let ids = (start..<(start + 2000)).map { PointID($0 + 1) }
+            stage.put(ids, ids.map { [Float($0 % 100), Float($0 / 100)] })
+        }
+        let answer = stage.query(
+            [3, 4], k: 5, locations: [ShardQuery.everyLocation], filter: filter)
+        // A point without payload has no values, and so fulfils what asks for none.
+        #expect(answer.ids.count == (filter.hasPrefix("not") ? 5 : 0))
+        #expect(answer.receipt.pagesTouched == 0 || answer.receipt.vectorsScored > 0)
+    }
 }

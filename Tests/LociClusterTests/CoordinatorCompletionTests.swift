@@ -10,12 +10,17 @@ import Testing
 /// Completions over shards that hold vectors of the test's choice.
 @Suite struct CoordinatorCompletionTests {
     private static let dimension = 32
-    private static let create = Body.createCollection(
-        CreateCollection(name: "points", dimension: UInt32(dimension), metric: .cosine))
+    private static let create = create(.cosine)
+
+    private static func create(_ metric: Metric) -> Body {
+        .createCollection(
+            CreateCollection(name: "points", dimension: UInt32(dimension), metric: metric))
+    }
 
     private struct Stored {
         var rows: [[Float]]
         var random: SeededRandom
+        var metric = Metric.cosine
 
         init(_ count: Int, seed: UInt64) {
             random = SeededRandom(seed: seed)
@@ -42,7 +47,7 @@ import Testing
             var partial = SoftmaxPartial(dimension: dimension, beta: beta)
             for index in stride(from: shard, to: rows.count, by: shards) {
                 partial.add(
-                    Bytes(values: rows[index]), count: 1, state: state, metric: .cosine)
+                    Bytes(values: rows[index]), count: 1, state: state, metric: metric)
             }
             return partial
         }
@@ -60,7 +65,7 @@ import Testing
         silent: Set<ShardIndex> = []
     ) -> Restored? {
         var stage = CoordinatorStage(shards: shards)
-        stage.define(Self.create)
+        stage.define(Self.create(stored.metric))
         var directives = stage.ask(.complete(body), bulk: [Bytes(values: vector)])
         var rounds = 0
         while directives.replies.isEmpty, !directives.sent.isEmpty {
@@ -199,5 +204,106 @@ import Testing
         #expect(restored.answer.hasConverged)
         let length = restored.vector.reduce(0) { $0 + $1 * $1 }
         #expect(abs(length - 1) < 1e-5)
+    }
+
+    /// Vectors whose similarities are at the end of what a float can tell apart have a sharpness
+    /// that is a number.
+    @Test(arguments: [Metric.l2, .dot], [Float(1e-22), 1e-21, 1e-18, 1e-10, 1, 1e10, 1e15])
+    func dataOfAnyScaleIsRestored(metric: Metric, scale: Float) throws {
+        for count in [1, 2, 3, 100] {
+            var stored = Stored(count, seed: 8)
+            stored.metric = metric
+            for row in stored.rows.indices {
+                stored.rows[row] = stored.rows[row].map { $0 * scale }
+            }
+            let body = Complete(collection: "points", steps: 5)
+            let restored = try #require(
+                restore(body, stored.noisy(0, flips: 2), stored, shards: 2))
+            #expect(SimilaritySpread.betas.contains(restored.answer.beta))
+            #expect(!restored.vector.contains { !$0.isFinite })
+            #expect((0...1).contains(restored.answer.familiarity))
+            #expect(restored.rounds <= Int(restored.answer.steps) + 8)
+        }
+    }
+
+    @Test func theSharpestSoftmaxIsNotMadeSharper() throws {
+        var catalog = Catalog()
+        let definition = try catalog.createCollection(
+            name: "points", dimension: 2, metric: .l2, isText: false)
+        var completion = CompletionOperation(
+            Complete(collection: "points"), [0, 0], width: AddressWidth(exactly: 8), definition)
+        completion.partial.add(
+            Bytes(values: [Float(1e-21), 0, 1e-21, 0, 0, 0]), count: 3, state: [0, 0], metric: .l2)
+        var rounds = 0
+        while completion.sharpen() {
+            rounds += 1
+            #expect(completion.beta > 0 && completion.beta <= SimilaritySpread.betas.upperBound)
+        }
+        #expect(rounds == 1, "the first beta is the largest")
+    }
+
+    /// When the deadline passes while a round is on its way.
+    private struct Late {
+        var stage: CoordinatorStage
+        var last: [CoordinatorDirective] = []
+
+        /// - Parameter late: The round that only one shard of two answers in time; the other does
+        ///   afterwards, or never.
+        init(_ body: Complete, _ stored: Stored, _ vector: [Float], late: Int, answers: Bool) {
+            stage = CoordinatorStage(shards: 2)
+            stage.define(create)
+            last = stage.ask(
+                .complete(body), bulk: [Bytes(values: vector)], deadlineMilliseconds: 100)
+            for round in 1...late {
+                let sent = last.sent
+                for (index, part) in sent.enumerated() {
+                    guard case .shardComplete(let asked) = part.message.body else { return }
+                    if round == late, index == sent.count - 1 {
+                        stage.now = stage.now.advanced(microseconds: 200_000)
+                        if !answers {
+                            last = stage.handle(.tick)
+                            return
+                        }
+                    }
+                    let partial = stored.partial(
+                        Int(part.shard), of: 2, state: part.message.bulk[0].values(),
+                        beta: asked.beta)
+                    last = stage.reply(
+                        part,
+                        .partialCompletion(
+                            PartialCompletion(partial, isDegraded: false, receipt: Receipt())),
+                        bulk: [Bytes(values: partial.weighted)])
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2], [true, false])
+    func aCompletionWithoutAStepInTimeFailsAndDoesNotAnswerWithWhatWasSent(
+        round: Int, answers: Bool
+    ) {
+        var stored = Stored(300, seed: 9)
+        let vector = stored.noisy(4, flips: 9)
+        // Without a beta the first rounds choose one.
+        let body = Complete(collection: "points", steps: 5)
+        let late = Late(body, stored, vector, late: round, answers: answers)
+        #expect(late.last.failure?.code == .deadlineExceeded)
+        #expect(late.stage.node.operations.isEmpty && late.stage.node.awaited.isEmpty)
+    }
+
+    @Test(arguments: [true, false])
+    func aCompletionThatIsCutOffBetweenStepsSaysThatItIsDegraded(answers: Bool) throws {
+        var stored = Stored(300, seed: 9)
+        let vector = stored.noisy(4, flips: 9)
+        let body = Complete(collection: "points", steps: 5, beta: 3)
+        let late = Late(body, stored, vector, late: 2, answers: answers)
+        let reply = try #require(late.last.replies.first)
+        guard case .completionAnswer(let answer) = reply.body else {
+            Issue.record("\(reply.body)")
+            return
+        }
+        #expect(answer.isDegraded && answer.steps == 1 && !answer.hasConverged)
+        #expect(answer.familiarity > 0)
+        #expect(reply.bulk[0].values(Float.self) != vector)
     }
 }

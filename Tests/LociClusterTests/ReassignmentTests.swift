@@ -184,4 +184,58 @@ import Testing
         #expect(extents.count == slice.postings.count)
         #expect(Int(extents.max()!) < before * 2, "extents are used again")
     }
+
+    /// Several hard locations at one place: no point is nearer to another of them.
+    @Test(arguments: [Float(0), 0.3, 1e4], [1, 2])
+    func pointsThatAreAllAlikeComeToRest(element: Float, copies: Int) throws {
+        var tuning = SearchTuning()
+        tuning.splitAbove = 64
+        var stage = try CollectionStage(
+            dimension: 16, options: .init(copies: copies), tuning: tuning)
+        let vector = (0..<16).map { element * Float(1 + $0 % 3) }
+        for start in stride(from: 0, to: 2000, by: 250) {
+            stage.put(
+                (start..<(start + 250)).map { PointID($0 + 1) },
+                [[Float]](repeating: vector, count: 250))
+        }
+        let slice = stage.slice()
+        #expect(slice.due.isEmpty && slice.overfull.isEmpty && slice.points.count == 2000)
+        #expect(slice.postings.values.reduce(0) { $0 + $1.live } == 2000)
+        #expect(slice.counters.splits < 500 && slice.counters.moved < 2000)
+        let answer = stage.query(vector, k: 20)
+        #expect(Set(answer.ids).count == 20)
+        // What is done to one of them sets nothing in motion.
+        let (splits, moved) = (slice.counters.splits, slice.counters.moved)
+        stage.remove([1])
+        stage.put([1], [vector])
+        let after = stage.slice()
+        #expect(after.due.isEmpty && after.points.count == 2000)
+        #expect(after.counters.splits <= splits + 1 && after.counters.moved <= moved + 64)
+    }
+
+    @Test(arguments: [1, 2, 8]) func aPostingThatDeletesEmptyLeavesNoHardLocationBehind(copies: Int)
+        throws
+    {
+        var tuning = SearchTuning()
+        tuning.splitAbove = 32
+        var churn = try Churn(
+            dimension: 8, components: 12, options: .init(copies: copies), tuning: tuning)
+        churn.insert(600)
+        for _ in 0..<6 {
+            // All points of one hard location, while rewrites of others are under way.
+            let slice = churn.stage.slice()
+            let location = try #require(slice.postings.keys.sorted().first)
+            let ids = slice.points.records.filter { $0.isLive && $0.location == location }
+                .map(\.id)
+            #expect(!ids.isEmpty)
+            churn.stage.remove(ids)
+            for id in ids { churn.stored[id] = nil }
+            let after = churn.stage.slice()
+            #expect(after.postings[location] == nil)
+            #expect(after.postings.values.allSatisfy { $0.live > 0 } && after.due.isEmpty)
+            #expect(after.locations.count == after.postings.count)
+        }
+        churn.remove(churn.stored.count)
+        #expect(churn.stage.slice().postings.count <= 1)
+    }
 }

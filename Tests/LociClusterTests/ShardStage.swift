@@ -7,8 +7,8 @@ import LociWire
 
 @testable import LociCluster
 
-/// A shard with one partition, its disk a dictionary: page-ins and commits are done when the test
-/// says so, in the order that it likes.
+/// A shard with one partition or more, its disk a dictionary: page-ins and commits are done when
+/// the test says so, in the order that it likes.
 struct ShardStage {
     var node: ShardNode
     let arena: PageArena
@@ -20,7 +20,7 @@ struct ShardStage {
     var begun = 0
     var hastened: [PageAddress] = []
     var now = Instant.zero
-    var commits: [[Bytes]] = []
+    var commits: [(partition: PartitionIndex, records: [Bytes])] = []
     var answers: [UInt64: Message] = [:]
     var request: UInt64 = 0
     var sequence: UInt64 = 0
@@ -30,16 +30,22 @@ struct ShardStage {
 
     init(
         dram: MemoryTier, far: MemoryTier? = nil, tuning: SearchTuning = SearchTuning(),
-        guesses: Bool = false, takesPrefetches: Bool = true, gossip: GossipSettings? = nil
+        guesses: Bool = false, takesPrefetches: Bool = true, gossip: GossipSettings? = nil,
+        partitions: Int = 1
     ) {
         arena = dram.arena
         let settings = ShardNode.Settings(
-            clusterID: 9, shard: 0, incarnation: 1, partitions: 1, shards: 1, dram: dram, far: far,
-            guesses: guesses, takesPrefetches: takesPrefetches, checkpointLogBytes: .max,
+            clusterID: 9, shard: 0, incarnation: 1, partitions: partitions, shards: 1, dram: dram,
+            far: far, guesses: guesses, takesPrefetches: takesPrefetches, checkpointLogBytes: .max,
             gossip: gossip)
-        let state = PartitionState(partition: 0, partitions: 1, tuning: tuning)
-        node = ShardNode(settings, recovered: [(state, 1, 0)], stopwatch: { .zero })
-        send(.hello(Hello(clusterID: 9, shard: 0, partitions: 1, shards: 1)))
+        let recovered = (0..<PartitionIndex(partitions)).map {
+            (
+                PartitionState(partition: $0, partitions: partitions, tuning: tuning), LSN(1),
+                UInt64(0)
+            )
+        }
+        node = ShardNode(settings, recovered: recovered, stopwatch: { .zero })
+        send(.hello(Hello(clusterID: 9, shard: 0, partitions: UInt32(partitions), shards: 1)))
     }
 
     mutating func install(_ catalog: Catalog) {
@@ -72,7 +78,8 @@ struct ShardStage {
                 loads += requests
                 ordered += requests.count
             case .hasten(let addresses): hastened += addresses
-            case .commit(_, let records): commits.append(records)
+            case .commit(let partition, let records):
+                commits.append((partition, records))
             case .write(let write):
                 var page = disk[write.address] ?? Bytes(zeros: write.pageBytes)
                 page.replace(at: write.offset, with: write.bytes)
@@ -91,9 +98,9 @@ struct ShardStage {
     @discardableResult mutating func commit() -> [LogRecord] {
         guard !commits.isEmpty else { return [] }
         let group = commits.removeFirst()
-        lsn += UInt64(group.count)
-        handle(.committed(0, .success(lsn)))
-        return group.compactMap { try? LogRecord(encoded: $0) }
+        lsn += UInt64(group.records.count)
+        handle(.committed(group.partition, .success(lsn)))
+        return group.records.compactMap { try? LogRecord(encoded: $0) }
     }
 
     /// Carries out one of the page-ins that were ordered.

@@ -233,6 +233,60 @@ import Testing
         }
     }
 
+    /// Partitions drop a collection one after the other; what one alone has is no whole answer.
+    @Test(arguments: [ShardQuery.everyLocation, ShardQuery.ownChoice], [PartitionIndex(0), 1])
+    func aQueryWhoseCollectionIsDroppedInOneOfTwoPartitionsIsRefused(
+        location: LocationID, first: PartitionIndex
+    ) throws {
+        for served in [0, 1, 3] {
+            var stage = ShardStage(dram: .dram(budgetBytes: 192 << 10), partitions: 2)
+            var catalog = Catalog()
+            _ = try catalog.createCollection(
+                name: "points", dimension: Self.dimension, metric: .l2, isText: false)
+            stage.install(catalog)
+            for id in 1...30 {
+                stage.send(
+                    .put(Put(space: Self.space, partition: PartitionIndex(id % 2))),
+                    bulk: [
+                        Bytes(values: [PointID(id)]), Bytes([1]),
+                        Bytes(values: [Float](repeating: Float(id), count: Self.dimension)),
+                        Bytes(zeros: 4), Bytes(),
+                    ], isMutation: true)
+                while !stage.commits.isEmpty {
+                    stage.commit()
+                    stage.loadAll()
+                }
+            }
+            let request = stage.send(
+                .shardQuery(
+                    ShardQuery(space: Self.space, k: 5, withPayload: false, withVector: false)),
+                bulk: [
+                    Bytes(values: [Float](repeating: 15, count: Self.dimension)),
+                    Bytes(values: [UInt32(0), location, 1, location]),
+                ])
+            for _ in 0..<served {
+                stage.release()
+                if !stage.loads.isEmpty { stage.load(0) }
+            }
+            #expect(stage.answers[request] == nil && !stage.loads.isEmpty)
+            let isDropped = catalog.dropCollection(named: "points")
+            #expect(isDropped)
+            stage.send(.install(Install(version: catalog.version)), bulk: [catalog.encoded])
+            let one = try #require(stage.commits.firstIndex { $0.partition == first })
+            stage.commits.swapAt(0, one)
+            stage.commit()
+            let other = 1 - first
+            #expect(stage.node.workers[first]!.state.slices[Self.space] == nil)
+            #expect(stage.node.workers[other]!.state.slices[Self.space] != nil)
+            stage.loadAll()
+            guard case .failure(let error)? = stage.answers[request]?.body else {
+                Issue.record("\(String(describing: stage.answers[request]?.body))")
+                continue
+            }
+            #expect(error.code == .unavailable)
+        }
+    }
+
     /// A page that was scored is evicted before the vectors of what was found are fetched, and lies
     /// in a slower tier than is allowed.
     @Test func aPageThatWasScoredAndThenNotToBeHadMakesTheAnswerDegraded() throws {

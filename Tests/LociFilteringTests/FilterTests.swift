@@ -75,6 +75,33 @@ import Testing
         #expect(error?.advice.isEmpty == false)
     }
 
+    @Test(arguments: [
+        ("exists(topic)", "exists topic"), ("exists ( a.b )", "exists a.b"),
+        ("not exists(a) and exists(b)", "not exists a and exists b"),
+        ("a == 1", "a = 1"), ("exists `(`", "exists `(`"),
+    ])
+    func `spellings of other languages are understood`(text: String, canonical: String) throws {
+        #expect(try Filter(text).text == canonical)
+        #expect(try Filter(canonical) == Filter(text))
+    }
+
+    @Test(arguments: [
+        ("topic is null", 7, "'not exists topic'"), ("a.b IS NOT NULL", 5, "'exists a.b'"),
+        ("a = 1 && b = 2", 7, "Write 'and'"), ("a = 1 || b = 2", 7, "Write 'or'"),
+        ("!draft", 1, "Write 'not'"), ("a = 1 & b = 2", 7, "Write 'and'"),
+        ("topic = “sport”", 9, "straight"), ("topic = ‘two words’", 9, "straight"),
+        ("a in («b»)", 7, "straight"), ("topic = sport", 9, "in quotes: \"sport\""),
+        ("exists(a = 1)", 10, "A filter reads like"), ("exists()", 8, "A filter reads like"),
+        ("exists(a", 9, "A filter reads like"),
+    ])
+    func `what other languages write is answered with what to write here`(
+        text: String, column: Int, advice: String
+    ) throws {
+        let error = #expect(throws: LociError.self) { try Filter(text) }
+        #expect(error?.message.hasPrefix("Column \(column) of") == true, "\(error?.message ?? "")")
+        #expect(error?.advice.contains(advice) == true, "\(error?.advice ?? "")")
+    }
+
     @Test func `filters are bounded in length, depth, comparisons, lists and paths`() throws {
         func nested(_ depth: Int) -> String {
             String(repeating: "(", count: depth) + "a = 1" + String(repeating: ")", count: depth)
@@ -98,7 +125,7 @@ import Testing
             (list(FilterLimits.listValues), list(FilterLimits.listValues + 1)),
             (chain(FilterLimits.comparisons), chain(FilterLimits.comparisons + 1)),
             (path(FilterLimits.pathNames), path(FilterLimits.pathNames + 1)),
-            (long(FilterLimits.textBytes - 6), long(FilterLimits.textBytes - 5)),
+            (long(Limits.filterBytes - 6), long(Limits.filterBytes - 5)),
         ] {
             let filter = try Filter(fits)
             #expect(try Filter(filter.text) == filter)
@@ -106,7 +133,7 @@ import Testing
             #expect(error?.code == .invalidArgument)
         }
         // Short as written, too long as it would travel.
-        let quotes = "a = '" + String(repeating: "\"", count: FilterLimits.textBytes - 10) + "'"
+        let quotes = "a = '" + String(repeating: "\"", count: Limits.filterBytes - 10) + "'"
         #expect(throws: LociError.self) { try Filter(quotes) }
     }
 

@@ -59,7 +59,10 @@ import Testing
     @Test func deepNestingAndLongLinesAreRefused() {
         let deep = String(repeating: "[", count: 100_000)
         let nested = "{\"vector\":[1],\"payload\":{\"a\":\(deep)}}"
-        #expect(failure(scratch.write("a.jsonl", nested))?.code == .invalidArgument)
+        let refused = failure(scratch.write("a.jsonl", nested))
+        #expect(refused?.code == .invalidArgument)
+        #expect(refused?.message.contains("more than 64 objects and arrays") == true)
+        #expect(failure(scratch.write("d.jsonl", "\u{FEFF}{\"vector\":[1]}\n")) == nil)
         let long = [UInt8](repeating: 0x20, count: 5 << 20)
         #expect(failure(scratch.write("b.jsonl", long))?.message.contains("4 MiB") == true)
         let invalid = Array("{\"text\":\"".utf8) + [0xFF, 0xFE] + Array("\"}".utf8)

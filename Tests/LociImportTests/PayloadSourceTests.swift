@@ -43,6 +43,23 @@ import Testing
         }
     }
 
+    @Test(arguments: ["\n", "\r\n"])
+    func `a byte order mark at the start of the file belongs to no payload`(end: String) throws {
+        let scratch = Scratch()
+        let vectors = scratch.write("a.npy", Fixture.array("<f4"))
+        for first in ["{\"row\": 0}", ""] {
+            let lines = [first] + (1..<Fixture.rows).map { "{\"row\": \($0)}" }
+            let file = scratch.write("p.jsonl", "\u{FEFF}" + lines.joined(separator: end))
+            #expect(try Self.read(vectors, file).payloads == lines)
+            #expect(try Self.read(vectors, file, skipping: 2).payloads == Array(lines[2...]))
+        }
+        var deepest = [String](repeating: "", count: Fixture.rows)
+        deepest[0] =
+            "{\"a\":" + String(repeating: "[", count: 62) + String(repeating: "]", count: 62) + "}"
+        let file = scratch.write("p.jsonl", deepest.joined(separator: end) + end)
+        #expect(try Self.read(vectors, file).payloads == deepest)
+    }
+
     @Test func `large payloads make smaller batches, and no row is lost between them`() throws {
         let scratch = Scratch()
         let vectors = (0..<100).flatMap { Fixture.little(1) + Fixture.little(Float($0).bitPattern) }
@@ -95,7 +112,13 @@ import Testing
 
     @Test(arguments: [
         ("[1]", "is not a JSON object"), ("{\"a\": 1} x", "is not a JSON object"),
-        ("{\"a\": 01}", "is not a JSON object"), ("{'a': 1}", "is not a JSON object"),
+        (
+            "{\"a\": " + String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
+                + "}",
+            "has more than 64 objects and arrays within one another"
+        ),
+        ("\u{FEFF}{}", "is not a JSON object"), ("{\"a\": 01}", "is not a JSON object"),
+        ("{'a': 1}", "is not a JSON object"),
         (
             "{\"a\": \"" + String(repeating: "x", count: 66_000) + "\"}",
             "is a payload of 66009 bytes"

@@ -27,6 +27,11 @@ extension ProcessTests {
         let client = try cluster.client()
         try await checkFilters(data, client)
         try await checkCompletion(data, client)
+        let own = data.vector(7).map { "\($0)" }.joined(separator: ",")
+        let exact = try await loci(
+            "query", "points", "--vector", own, "--exact", "-k", "1", "--json")
+        #expect(exact.output.contains("\"id\" : 7"), "\(exact.output)")
+        #expect(exact.output.contains("3000"), "every point was compared: \(exact.output)")
 
         // What is missing comes back; what is there stays as it is.
         _ = try await client.delete("points", ids: [0, 1700, 2999])

@@ -11,7 +11,7 @@ import LociWire
 /// - While `isChoosing`, beta is still to be chosen, for the vector that was sent: a first round
 ///   asks for the spread of the similarities, from which it follows if what is stored is without
 ///   order. Stored vectors that lie close together need a larger one: it is doubled, a round each,
-///   until one of them outweighs all others.
+///   until one of them outweighs all others or it is the largest of `SimilaritySpread.betas`.
 struct CompletionOperation: Sendable {
     let definition: CollectionDefinition
     let width: AddressWidth
@@ -54,10 +54,13 @@ extension CompletionOperation {
             beta = partial.spread.recallBeta
             return true
         }
-        isChoosing = partial.exponentials > Self.dominance && doublings < Self.mostDoublings
+        let largest = SimilaritySpread.betas.upperBound
+        isChoosing =
+            partial.exponentials > Self.dominance && doublings < Self.mostDoublings
+            && beta < largest
         if isChoosing {
             doublings += 1
-            beta *= 2
+            beta = min(beta * 2, largest)
         }
         return isChoosing
     }
@@ -117,19 +120,23 @@ extension CoordinatorNode {
     ) {
         var completion = asked
         var operation = done
-        let isOverdue = operation.deadline <= now
         if let failure = operation.failure {
             let isNothing = receipt(of: operation).shardsAnswered == 0
-            let isLate = isOverdue && completion.association.steps == 0
-            if isNothing || isLate || failure.isAboutTheRequest {
+            if isNothing || failure.isAboutTheRequest {
                 return fail(operation, failure, into: &directives)
             }
         }
-        if isOverdue { return finish(completion, operation, into: &directives) }
         if completion.familiarity == nil {
             completion.familiarity = DenseAssociation.familiarity(
                 of: completion.vector, metric: completion.definition.metric,
                 partial: completion.partial)
+        }
+        if operation.deadline <= now {
+            // What was sent is no answer.
+            if completion.association.steps == 0 {
+                return fail(operation, Self.overdue, into: &directives)
+            }
+            return finish(completion, operation, isCut: true, into: &directives)
         }
         if completion.isChoosing, completion.sharpen() {
             operation.kind = .completion(completion)
@@ -145,8 +152,9 @@ extension CoordinatorNode {
         askForStep(operation, into: &directives)
     }
 
+    /// - Parameter isCut: Whether steps are missing for which there was no time.
     private mutating func finish(
-        _ completion: CompletionOperation, _ operation: Operation,
+        _ completion: CompletionOperation, _ operation: Operation, isCut: Bool = false,
         into directives: inout [CoordinatorDirective]
     ) {
         let restored = CompletionAnswer(
@@ -154,7 +162,7 @@ extension CoordinatorNode {
             hasConverged: completion.association.isFixedPoint,
             familiarity: completion.familiarity ?? 0, beta: completion.beta,
             receipt: receipt(of: operation),
-            isDegraded: operation.failure != nil || completion.hasSkipped)
+            isDegraded: isCut || operation.failure != nil || completion.hasSkipped)
         answer(
             operation, .completionAnswer(restored),
             bulk: [Bytes(values: completion.association.state)], into: &directives)

@@ -183,7 +183,7 @@ extension CoordinatorNode {
         if operation.kind.readSpace != nil { endedReaders.append(operation.number) }
     }
 
-    private static let overdue = LociError(
+    static let overdue = LociError(
         .deadlineExceeded, "The answer did not come in time.",
         advice: "Allow more time with --deadline, or ask for less.")
 

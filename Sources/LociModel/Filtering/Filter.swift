@@ -10,7 +10,8 @@ public import LociBase
 ///
 ///     filter     = all { "or" all }
 ///     all        = term { "and" term }
-///     term       = "not" term | "(" filter ")" | "exists" field | field comparison
+///     term       = "not" term | "(" filter ")" | field comparison
+///                | "exists" ( field | "(" field ")" )
 ///     comparison = ( "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">=" ) value
 ///                | [ "not" ] "in" "(" value { "," value } ")"
 ///     value      = number | string | "true" | "false" | "null"
@@ -28,7 +29,7 @@ public import LociBase
 ///   and have no order.
 /// - A payload that is not a JSON object has no values.
 ///
-/// Equal filters have equal canonical texts. Bounds: `FilterLimits`.
+/// Equal filters have equal canonical texts. Bounds: `FilterLimits`, `Limits.filterBytes`.
 public struct Filter: Sendable {
     public let expression: FilterExpression
     /// The canonical text, which parses to the same filter; it is what travels.
@@ -40,7 +41,7 @@ public struct Filter: Sendable {
         var parser = try FilterParser(text)
         let expression = try parser.wholeFilter()
         let canonical = expression.description
-        guard canonical.utf8.count <= FilterLimits.textBytes else {
+        guard canonical.utf8.count <= Limits.filterBytes else {
             throw FilterParser.tooLong(canonical.utf8.count)
         }
         self.expression = expression

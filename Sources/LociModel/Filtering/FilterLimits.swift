@@ -1,8 +1,5 @@
-/// Bounds of filters and of the payloads that they look into.
+/// Bounds of filters, beside `Limits.filterBytes`, and of the payloads that they look into.
 public enum FilterLimits {
-    /// Bytes of a filter, as it was written and in its canonical form. A longer one gets
-    /// INVALID_ARGUMENT.
-    public static let textBytes = 32 << 10
     /// Comparisons in one filter; a list counts as one. More get INVALID_ARGUMENT.
     public static let comparisons = 64
     /// Values of one list. More get INVALID_ARGUMENT.

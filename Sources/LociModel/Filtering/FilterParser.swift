@@ -30,7 +30,7 @@ struct FilterParser {
     private var leaves = 0
 
     init(_ text: String) throws(LociError) {
-        guard text.utf8.count <= FilterLimits.textBytes else {
+        guard text.utf8.count <= Limits.filterBytes else {
             throw Self.tooLong(text.utf8.count)
         }
         self.text = Array(text.utf8)
@@ -40,7 +40,7 @@ struct FilterParser {
     static func tooLong(_ count: Int) -> LociError {
         LociError(
             .invalidArgument, "The filter has \(count) bytes.",
-            advice: "At most \(FilterLimits.textBytes) are possible; ask with shorter lists.")
+            advice: "At most \(Limits.filterBytes) are possible; ask with shorter lists.")
     }
 
     mutating func wholeFilter() throws(LociError) -> FilterExpression {
@@ -87,7 +87,7 @@ struct FilterParser {
                 "more than \(FilterLimits.comparisons) comparisons",
                 advice: "Compare a field with many values by 'in': topic in (\"a\", \"b\").")
         }
-        if try take(.word(.exists)) { return .exists(try path()) }
+        if try take(.word(.exists)) { return .exists(try pathInBrackets()) }
         guard case .name = token else { throw expected("a field, 'not', 'exists' or '('") }
         return try comparison(of: try path())
     }
@@ -99,7 +99,9 @@ struct FilterParser {
             return .noneOf(path, try list())
         }
         guard case .sign(let sign) = token, !["(", ")", ",", "."].contains(sign) else {
-            throw expected("a comparison (= != < <= > >= in, not in)")
+            throw expected(
+                "a comparison (= != < <= > >= in, not in)",
+                advice: Self.advice(behind: path, found: name))
         }
         try advance()
         let place = start
@@ -117,6 +119,14 @@ struct FilterParser {
             }
             return .compares(path, comparison, value)
         }
+    }
+
+    /// A path, with or without brackets around it.
+    private mutating func pathInBrackets() throws(LociError) -> FieldPath {
+        guard try take(.sign("(")) else { return try path() }
+        let path = try path()
+        guard try take(.sign(")")) else { throw expected("')' behind the field's path") }
+        return path
     }
 
     private mutating func path() throws(LociError) -> FieldPath {
@@ -160,10 +170,9 @@ struct FilterParser {
         case .word(.false): result = .bool(false)
         case .word(.null): result = .null
         case .name(let name):
-            let text = String(decoding: name, as: UTF8.self)
+            let text = String(String(decoding: name, as: UTF8.self).prefix(40))
             throw wrong(
-                "a value expected, found the name '\(text.prefix(40))'",
-                advice: "Strings stand in quotes: \(JSONCursor.quoted(String(text.prefix(40)))).")
+                "a value expected, found the name '\(text)'", advice: Self.advice(onValue: text))
         default: throw expected("a value (a number, a string in quotes, true, false, null)")
         }
         try advance()
@@ -213,7 +222,7 @@ struct FilterParser {
             let rest = text[cursor.position...]
             guard let sign = Self.signs.first(where: { rest.starts(with: $0.utf8) }) else {
                 throw wrong(
-                    "'\(Unicode.Scalar(byte))' does not belong here", advice: Self.example)
+                    "'\(Unicode.Scalar(byte))' does not belong here", advice: Self.advice(on: byte))
             }
             cursor.position += sign.utf8.count
             return .sign(sign)
@@ -245,16 +254,18 @@ struct FilterParser {
 
     // MARK: Errors
 
-    private static let example =
-        "A filter reads like: topic = \"sport\" and (year >= 2024 or author in (\"A\", \"B\"))."
+    /// The name that `token` is, if it is one.
+    private var name: String? {
+        if case .name(let name) = token { String(decoding: name, as: UTF8.self) } else { nil }
+    }
 
-    private func expected(_ what: String) -> LociError {
+    private func expected(_ what: String, advice: String = example) -> LociError {
         let end = cursor.position
         let found =
             token == .end
             ? "the end"
             : "'\(String(decoding: text[start..<end], as: UTF8.self).prefix(40))'"
-        return wrong("\(what) expected, found \(found)", advice: Self.example)
+        return wrong("\(what) expected, found \(found)", advice: advice)
     }
 
     private func wrong(at place: Int? = nil, _ what: String, advice: String) -> LociError {

@@ -14,8 +14,6 @@ public import LociModel
 ///   lengths of the vectors add, so that a long vector does not win by its length.
 /// - One step over parts of the rows, merged, is the step over all of them.
 public struct DenseAssociation: Sendable {
-    /// Most steps of one completion.
-    public static let largestSteps = 64
     /// A state is a fixed point when a step moves it by less than this share of its length.
     public static let tolerance: Float = 1e-5
 
@@ -120,12 +118,6 @@ public struct SoftmaxPartial: Sendable, Equatable {
     /// The softmax-weighted mean of the rows: the next state. Nil when there are none.
     public var mean: [Float]? {
         isEmpty ? nil : weighted.map { Float($0 / exponentials) }
-    }
-
-    /// log(sum of exp(beta * similarity)) / beta: minus the energy, up to what depends on the state
-    /// and the number of rows alone. Nil without rows or at beta 0.
-    public var logSumExp: Double? {
-        isEmpty || beta == 0 ? nil : Double(largest) + log(exponentials) / Double(beta)
     }
 
     /// Adds `count` contiguous float32 rows that start at byte `offset`. For cosine the rows have

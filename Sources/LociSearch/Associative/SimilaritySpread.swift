@@ -3,6 +3,10 @@ import Glibc
 /// Number, mean and squared deviations of similarities, and the largest: what a good sharpness of
 /// recall follows from. Parts merge exactly, but for rounding (Chan, Golub and LeVeque, 1979).
 public struct SimilaritySpread: Sendable, Equatable {
+    /// What a beta that is chosen lies in, so that it is a number and above 0 also where vectors
+    /// are so short or long that their similarities end at what a float can tell apart.
+    public static let betas: ClosedRange<Float> = 1e-30...1e30
+
     public private(set) var count: UInt64 = 0
     public private(set) var mean = 0.0
     /// Sum of the squared deviations from the mean.
@@ -41,6 +45,7 @@ public struct SimilaritySpread: Sendable, Equatable {
     /// outweigh the one that is like it, a sharper one gains nothing against them. For 10,000
     /// random bipolar vectors of 64 elements it is 0.54. Where there are fewer than two others, or
     /// all are equal, it is 10 over the distance of the largest from them, and 1 if there is none.
+    /// It is within `betas`.
     public var recallBeta: Float {
         guard count > 1 else { return 1 }
         let others = Double(count - 1)
@@ -50,7 +55,11 @@ public struct SimilaritySpread: Sendable, Equatable {
         let deviation = (max(othersSquares, 0) / others).squareRoot()
         let gap = largest - othersMean
         guard gap > 0 else { return 1 }
-        guard others >= 2, deviation > 1e-6 * gap else { return Float(10 / gap) }
-        return Float((2 * log(others)).squareRoot() / deviation)
+        guard others >= 2, deviation > 1e-6 * gap else { return Self.clamped(10 / gap) }
+        return Self.clamped((2 * log(others)).squareRoot() / deviation)
+    }
+
+    private static func clamped(_ beta: Double) -> Float {
+        min(max(Float(beta), betas.lowerBound), betas.upperBound)
     }
 }

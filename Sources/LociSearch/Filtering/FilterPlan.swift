@@ -45,9 +45,7 @@ extension PayloadIndexes {
     /// A guess at the share of live cells that match, from the lists' lengths and as if fields were
     /// independent: 0 to 1, exact for one comparison with an indexed field of single values. Costs
     /// microseconds; no set is built.
-    public func estimatedShare(_ filter: Filter) -> Double { share(filter.expression) }
-
-    private func share(_ expression: FilterExpression) -> Double {
+    func share(_ expression: FilterExpression) -> Double {
         guard liveCount > 0 else { return 0 }
         let all = Double(liveCount)
         switch expression {

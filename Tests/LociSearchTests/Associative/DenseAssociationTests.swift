@@ -103,7 +103,8 @@ private func relativeError(_ value: [Float], _ expected: [Double]) -> Double {
                     merged.merge(partial)
                 }
                 #expect(relativeError(merged.mean!, expected.mean) < 1e-5)
-                #expect(abs(merged.logSumExp! / expected.logSumExp - 1) < 1e-5)
+                let logSum = Double(beta) * Double(merged.largest) + log(merged.exponentials)
+                #expect(abs(logSum / Double(beta) / expected.logSumExp - 1) < 1e-5)
                 #expect(merged.spread.count == UInt64(count))
             }
         }
@@ -191,6 +192,23 @@ private func relativeError(_ value: [Float], _ expected: [Double]) -> Double {
             var few = SimilaritySpread()
             for similarity in similarities { few.add(similarity) }
             #expect(few.recallBeta > 0 && few.recallBeta.isFinite)
+        }
+    }
+
+    @Test func sharpnessIsANumberHoweverSmallOrLargeTheData() {
+        let betas = SimilaritySpread.betas
+        for scale in [1e-45, 1e-42, 1e-31, 1e-10, 1, 1e10, 1e31, 1e38] {
+            for similarities in [[0, 1], [0, 0, 1], [0, 0, 0, 0.5, 1], [-3, -2, -2, -1]] {
+                var spread = SimilaritySpread()
+                for similarity in similarities { spread.add(similarity * scale) }
+                let beta = spread.recallBeta
+                #expect(betas.contains(beta), "\(similarities) at \(scale)")
+                let partial = SoftmaxPartial(dimension: 1, beta: beta)
+                #expect(partial.beta == beta)
+                if (1e-10...1e10).contains(scale) {
+                    #expect(betas.lowerBound < beta && beta < betas.upperBound)
+                }
+            }
         }
     }
 

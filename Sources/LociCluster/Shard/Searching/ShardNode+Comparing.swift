@@ -164,35 +164,37 @@ extension ShardNode {
         let rows = Int(comparing.items[part.upperBound - 1].cell - first.cell) + 1
         let index = index(of: first.partition, view)
         let start = view[index].vectorPlace(of: first.cell).offset
-        // Close together they are scored in one go, with what lies between.
-        let isDense = rows <= 2 * part.count
+        // Close together they are scored in one go, with what lies between. A completion scores by
+        // itself what it adds.
+        let isDense = rows <= 2 * part.count && comparing.completion == nil
         var scores: [Float] = []
-        scores.reserveCapacity(isDense ? rows : part.count)
         if isDense {
+            scores.reserveCapacity(rows)
             Kernels.score(
                 metric.scoreKind, query: search.vector, rows: page, at: start, count: rows,
                 into: &scores)
         }
-        for position in 0..<part.count {
-            let item = comparing.items[part.lowerBound + position]
-            let offset = start + Int(item.cell - first.cell) * search.definition.rowBytes
-            if !isDense {
-                Kernels.score(
-                    metric.scoreKind, query: search.vector, rows: page, at: offset, count: 1,
-                    into: &scores)
-            }
+        for item in comparing.items[part] {
+            let row = Int(item.cell - first.cell)
             let record = view[index].points[item.cell]
             guard record.version == item.version, record.isLive else {
                 comparing.changed.append(ChangedPoint(partition: item.partition, id: item.id))
                 continue
             }
+            let offset = start + row * search.definition.rowBytes
             if comparing.completion != nil {
                 comparing.completion!.add(
                     page, at: offset, count: 1, state: search.vector, metric: metric)
-            } else {
-                let score = scores[isDense ? Int(item.cell - first.cell) : position]
-                comparing.best.insert(Comparing.Compared(item: item, score: score))
+                continue
             }
+            if !isDense {
+                scores.removeAll(keepingCapacity: true)
+                Kernels.score(
+                    metric.scoreKind, query: search.vector, rows: page, at: offset, count: 1,
+                    into: &scores)
+            }
+            comparing.best.insert(
+                Comparing.Compared(item: item, score: scores[isDense ? row : 0]))
         }
     }
 }

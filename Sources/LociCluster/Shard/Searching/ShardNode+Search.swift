@@ -266,11 +266,8 @@ extension ShardNode {
             search.asker,
             .partialCompletion(
                 PartialCompletion(
-                    maximum: partial.isEmpty ? 0 : Double(partial.largest),
-                    sum: partial.exponentials, rows: UInt64(partial.spread.count),
-                    isDegraded: task.hasSkipped, receipt: finish(task.receipt, search.asker),
-                    mean: partial.spread.mean, squaredDeviations: partial.spread.squares,
-                    nearestSquaredNorm: partial.nearestSquaredNorm)),
+                    partial, isDegraded: task.hasSkipped,
+                    receipt: finish(task.receipt, search.asker))),
             bulk: [Bytes(values: partial.weighted)], into: &directives)
     }
 }

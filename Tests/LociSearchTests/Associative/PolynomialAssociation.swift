@@ -9,25 +9,25 @@ import LociKernels
 /// Invariants:
 /// - Elements of patterns and states are -1 and 1.
 /// - The energy never rises, so that recall ends.
-public struct PolynomialAssociation: Sendable {
-    public let dimension: Int
-    public let degree: Int
+struct PolynomialAssociation: Sendable {
+    let dimension: Int
+    let degree: Int
     /// One after the other.
     private var patterns: [Float] = []
 
-    public init(dimension: Int, degree: Int) {
+    init(dimension: Int, degree: Int) {
         precondition(dimension > 0 && degree >= 2)
         self.dimension = dimension
         self.degree = degree
     }
 
-    public mutating func store(_ pattern: [Float]) {
+    mutating func store(_ pattern: [Float]) {
         precondition(pattern.count == dimension && pattern.allSatisfy { abs($0) == 1 })
         patterns.append(contentsOf: pattern)
     }
 
     /// Sweeps over the elements, in order, until none changes or `sweeps` are done.
-    public func recall(_ query: [Float], sweeps: Int = 20) -> (state: [Float], isFixedPoint: Bool) {
+    func recall(_ query: [Float], sweeps: Int = 20) -> (state: [Float], isFixedPoint: Bool) {
         precondition(query.count == dimension)
         var state = query
         var overlaps: [Float] = []
