@@ -103,21 +103,28 @@ extension LociClient {
 
 extension LociClient {
     /// While points are not where the hard locations say, partitions choose by themselves what to
-    /// look at: every width would look wide enough.
+    /// look at: every width would look wide enough. Points that are on their way are waited for.
     private func checkSettled(_ collection: String) async throws(LociError) {
-        let status = try await status()
-        guard status.partitions > 1,
-            let state = status.collections.first(where: { $0.name == collection }),
-            state.generation == 0 || state.isMoving
-        else { return }
+        for _ in 0..<Self.settlingLooks {
+            let status = try await status()
+            guard status.partitions > 1,
+                let state = status.collections.first(where: { $0.name == collection }),
+                state.generation == 0 || state.isMoving
+            else { return }
+            if state.generation == 0, state.points < Self.learnedPoints { break }
+            try? await Task.sleep(for: .milliseconds(200))
+        }
         throw LociError(
             .failedPrecondition,
-            state.generation == 0
-                ? "Where the points of '\(collection)' lie has not been learned yet."
-                : "Points of '\(collection)' are still moving to where they belong.",
-            advice: "Tune when `loci collection info \(collection)` shows a generation and no "
-                + "points on the move: some 2,000 points are enough to learn from.")
+            "The points of '\(collection)' are not where they belong yet, as far as is known.",
+            advice: "Tune when `loci collection info \(collection)` shows a generation and `loci "
+                + "status` no points on the move: some 2,000 points are enough to learn from.")
     }
+
+    /// Half a minute.
+    private static let settlingLooks = 150
+    /// Where so many are, hard locations are about to be learned.
+    private static let learnedPoints: UInt64 = 2048
 }
 
 /// Queries with their true neighbours.

@@ -102,6 +102,15 @@ import Testing
                 return [
                     answer(request, .catalog(CatalogAnswer(version: 1)), bulk: [catalog.encoded])
                 ]
+            case .status:
+                return [
+                    answer(
+                        request,
+                        .statusAnswer(
+                            StatusAnswer(
+                                clusterID: 1, incarnation: 1, partitions: 1,
+                                requestsInFlight: 0, shards: [], collections: [])))
+                ]
             case .collectionInfo: return [answer(request, .collectionReport(CollectionReport()))]
             case .scroll(let scroll):
                 let ids = (0..<UInt64(scroll.limit)).map { $0 * 7 % Self.count }

@@ -31,7 +31,10 @@ import Testing
         ).run()
         let shards = try #require(report.shards.first)
         #expect(shards.isUnroutable)
-        #expect(try #require(report.closure.first { $0.lists == 16 }).recall < 0.9)
+        // So few points have so few lists that 16 are a good part of them; clustered data of this
+        // size reaches 0.99.
+        let recall = try #require(report.closure.first { $0.lists == 8 }).recall
+        #expect(recall < 0.9, "\(recall)")
     }
 
     @Test func theSameSeedGivesTheSameTable() {
