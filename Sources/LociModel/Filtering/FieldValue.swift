@@ -110,7 +110,7 @@ extension FieldValue: CustomStringConvertible {
         case .bool(let value): value ? "true" : "false"
         case .integer(let value): String(value)
         case .double(let value): value.description
-        case .string(let value): JSONCursor.quoted(value)
+        case .string(let value): quotedJSON(value)
         }
     }
 }

@@ -23,7 +23,7 @@ extension FilterParser {
     static func advice(onValue name: String) -> String {
         name.first.map(typographicQuotes.contains) == true
             ? "Quotes are straight ones: topic = \"sport\", topic = 'sport'."
-            : "Strings stand in quotes: \(JSONCursor.quoted(name))."
+            : "Strings stand in quotes: \(quotedJSON(name))."
     }
 
     /// For what is no comparison.

@@ -107,10 +107,7 @@ extension ShardNode {
     private func needs(of point: FoundPoint, _ gathering: Gathering) -> [PageNeed] {
         var needs: [PageNeed] = []
         if gathering.withPayload {
-            needs = payloadPieces(of: point, gathering.definition).map {
-                PageNeed(
-                    address: $0.address, pageBytes: CollectionDefinition.payloadPageBytes)
-            }
+            needs = slice(of: point, gathering.definition)?.payloadNeeds(of: point.record) ?? []
         }
         if gathering.withVector, let place = vectorPlace(of: point, gathering.definition) {
             needs.append(
@@ -120,18 +117,14 @@ extension ShardNode {
         return needs
     }
 
-    private func payloadPieces(
+    private func slice(
         of point: FoundPoint, _ definition: CollectionDefinition
-    ) -> [(address: PageAddress, offset: Int, start: Int, count: Int)] {
-        workers[point.partition]?.state.slices[definition.space]?.payloadPieces(
-            offset: point.record.payloadOffset, count: Int(point.record.payloadBytes)) ?? []
-    }
+    ) -> CollectionSlice? { workers[point.partition]?.state.slices[definition.space] }
 
     private func vectorPlace(
         of point: FoundPoint, _ definition: CollectionDefinition
     ) -> (address: PageAddress, offset: Int)? {
-        workers[point.partition]?.state.slices[definition.space]?
-            .vectorPlace(of: point.cell)
+        slice(of: point, definition)?.vectorPlace(of: point.cell)
     }
 
     /// A payload out of pages that are held; empty if a page of it was not to be asked for.
@@ -139,12 +132,7 @@ extension ShardNode {
     private func payload(
         of point: FoundPoint, _ definition: CollectionDefinition, _ held: [PageAddress: Bytes]
     ) -> Bytes {
-        var pieces: [Bytes] = []
-        for piece in payloadPieces(of: point, definition) {
-            guard let page = held[piece.address] else { return Bytes() }
-            pieces.append(page.slice(piece.offset..<(piece.offset + piece.count)))
-        }
-        return pieces.isEmpty ? Bytes() : Bytes.joined(pieces)
+        slice(of: point, definition)?.payload(of: point.record, in: held) ?? Bytes()
     }
 
     /// A vector out of pages that are held; zeros if its page was not to be asked for.
@@ -154,5 +142,25 @@ extension ShardNode {
         guard let place = vectorPlace(of: point, definition), let page = held[place.address]
         else { return Bytes(zeros: definition.rowBytes) }
         return page.slice(place.offset..<(place.offset + definition.rowBytes))
+    }
+}
+
+extension CollectionSlice {
+    func payloadNeeds(of record: PointRecord) -> [PageNeed] {
+        payloadPieces(offset: record.payloadOffset, count: Int(record.payloadBytes)).map {
+            PageNeed(address: $0.address, pageBytes: CollectionDefinition.payloadPageBytes)
+        }
+    }
+
+    /// A payload out of pages that are held; nil if one of them is not.
+    func payload(of record: PointRecord, in held: [PageAddress: Bytes]) -> Bytes? {
+        var parts: [Bytes] = []
+        for piece in payloadPieces(
+            offset: record.payloadOffset, count: Int(record.payloadBytes))
+        {
+            guard let page = held[piece.address] else { return nil }
+            parts.append(page.slice(piece.offset..<(piece.offset + piece.count)))
+        }
+        return Bytes.joined(parts)
     }
 }

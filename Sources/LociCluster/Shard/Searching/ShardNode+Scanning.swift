@@ -280,7 +280,7 @@ extension ShardNode {
                     ChangedPoint(partition: candidate.partition, id: candidate.id))
                 continue
             }
-            guard let payload = payload(of: slice.points[candidate.cell], slice, held),
+            guard let payload = slice.payload(of: slice.points[candidate.cell], in: held),
                 filter.matches(payload: payload)
             else { continue }
             let upper = 2 * candidate.estimate - candidate.lower
@@ -303,7 +303,7 @@ extension ShardNode {
                 continue
             }
             scan.verifying.append(next)
-            for piece in pieces(of: slice.points[next.cell], slice) { needs.insert(piece) }
+            needs.formUnion(slice.payloadNeeds(of: slice.points[next.cell]))
         }
         return needs
     }
@@ -317,26 +317,6 @@ extension ShardNode {
             slice.points[candidate.cell].isLive
         else { return nil }
         return slice
-    }
-
-    private func pieces(of record: PointRecord, _ slice: CollectionSlice) -> [PageNeed] {
-        slice.payloadPieces(offset: record.payloadOffset, count: Int(record.payloadBytes)).map {
-            PageNeed(address: $0.address, pageBytes: CollectionDefinition.payloadPageBytes)
-        }
-    }
-
-    /// Nil if a page of it is not held.
-    private func payload(
-        of record: PointRecord, _ slice: CollectionSlice, _ held: [PageAddress: Bytes]
-    ) -> Bytes? {
-        var parts: [Bytes] = []
-        for piece in slice.payloadPieces(
-            offset: record.payloadOffset, count: Int(record.payloadBytes))
-        {
-            guard let page = held[piece.address] else { return nil }
-            parts.append(page.slice(piece.offset..<(piece.offset + piece.count)))
-        }
-        return Bytes.joined(parts)
     }
 }
 
