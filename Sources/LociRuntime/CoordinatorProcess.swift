@@ -81,11 +81,13 @@ private final class CoordinatorDriver {
         var nextTick = Clock.now()
         while !stop.isSet {
             let left = nextTick.microseconds(since: Clock.now())
-            let ready = try poller.wait(timeoutMilliseconds: Int((left + 999) / 1000))
+            let patience = node.isUnfinished ? 0 : Int((left + 999) / 1000)
+            let ready = try poller.wait(timeoutMilliseconds: patience)
             if ready.contains(events) { for event in mailbox.takeAll() { handle(event) } }
             // Answers of shards first: they free what clients' requests take.
             for slot in ready where slot > events { try receive(from: slot - events - 1) }
             if ready.contains(clients) { try receiveFromClients() }
+            if node.isUnfinished { handle(.woken) }
             if Clock.now() >= nextTick {
                 // What shards have said counts before any of them is called silent.
                 for shard in dealers.indices { try receive(from: shard) }

@@ -177,7 +177,7 @@ public final class LocalCollection {
             node.handle(event, at: Clock.now(), into: &directives)
             for directive in directives { perform(directive) }
             if next == events.count, node.isWaitingForRoom { events.append(.released) }
-            if next == events.count, node.hasPausedTasks { events.append(.woken) }
+            if next == events.count, node.isUnfinished { events.append(.woken) }
         }
         if let failure { throw failure }
     }

@@ -25,6 +25,9 @@ public struct SearchTuning: Equatable, Sendable {
     public var copyEpsilon: Float = 0.1
     /// Standard deviations of a code's error within which a distance is believed to lie.
     public var bound: Float = 1.9
+    /// Points that are placed or written in one event, about: others have their turn after a
+    /// millisecond or two.
+    public var pointsPerTurn = 32
 
     public init() {}
 }

@@ -84,12 +84,12 @@ final class SimulatedShard {
         }
         let recovered = try ShardRecovery.recover(store!, shard: index, map: map, tuning: tuning)
         dram = memory.dram
-        node = ShardNode(
-            ShardNode.Settings(
-                clusterID: identity.clusterID, shard: index, incarnation: store!.incarnation,
-                partitions: map.partitions, shards: map.shards, dram: dram, far: memory.far,
-                guesses: gossip != nil, checkpointLogBytes: 48 << 10, gossip: gossip),
-            recovered: recovered, stopwatch: stopwatch)
+        var settings = ShardNode.Settings(
+            clusterID: identity.clusterID, shard: index, incarnation: store!.incarnation,
+            partitions: map.partitions, shards: map.shards, dram: dram, far: memory.far,
+            guesses: gossip != nil, checkpointLogBytes: 48 << 10, gossip: gossip)
+        settings.pointsPerTurn = tuning.pointsPerTurn
+        node = ShardNode(settings, recovered: recovered, stopwatch: stopwatch)
         laneFree = Array(repeating: now, count: Self.lanes)
         background = [:]
         wake = nil

@@ -65,6 +65,7 @@ public final class Simulation {
         case learn(life: Int, SpaceID, LocationLearning)
         case persist(life: Int, CoordinatorDirective)
         case tick(life: Int)
+        case wakeCoordinator(life: Int)
         case client(Int)
         case clientTimeout(Int, request: UInt64)
         case fault
@@ -127,6 +128,7 @@ public final class Simulation {
         tuning.splitAbove = 8 + random.below(10)
         tuning.learnAfter = 60
         tuning.moveBatch = 16
+        tuning.pointsPerTurn = 1 + Int(mix64(seed) % 4)
         self.tuning = tuning
         let map = map
         var choices = SeededRandom(seed: seed ^ 0x3E3)
@@ -228,6 +230,8 @@ public final class Simulation {
             guard life == coordinatorLife else { return }
             tellCoordinator(.tick)
             plan(.tick(life: life), afterMicroseconds: 25_000)
+        case .wakeCoordinator(let life):
+            if life == coordinatorLife { tellCoordinator(.woken) }
         case .client(let client): step(client)
         case .clientTimeout(let client, let request):
             workload.timedOut(client, request: request)
@@ -358,6 +362,9 @@ public final class Simulation {
             case .prepareSnapshot, .publishSnapshot, .discardSnapshot, .listSnapshots:
                 fail("nobody asked for a snapshot")
             }
+        }
+        if coordinator!.isUnfinished {
+            plan(.wakeCoordinator(life: coordinatorLife), afterMicroseconds: 10)
         }
     }
 

@@ -22,6 +22,12 @@ struct ImportCommand: AsyncParsableCommand {
     var payloads: String?
     @Option(help: "Points of one request: 1 to \(Limits.pointsPerRequest).")
     var batch = 1024
+    @Option(
+        help: ArgumentHelp(
+            "Rows per second at most.",
+            discussion: "So that queries are answered as fast as ever. Without it the cluster "
+                + "takes rows as fast as it can."))
+    var rate: Double?
     @Flag(help: "Start from the first row even if an earlier import was interrupted.")
     var restart = false
     @Flag(
@@ -37,6 +43,9 @@ struct ImportCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...Limits.pointsPerRequest).contains(batch) else {
             throw ValidationError("--batch must be 1 to \(Limits.pointsPerRequest), not \(batch).")
+        }
+        if let rate, !(rate > 0 && rate.isFinite) {
+            throw ValidationError("--rate must be more than 0 rows per second, not \(rate).")
         }
         guard !restart || !resume else {
             throw ValidationError("--restart imports all rows, --resume those that are missing.")
@@ -66,7 +75,7 @@ struct ImportCommand: AsyncParsableCommand {
         let start = ContinuousClock.now
         var run = ImportRun(
             client: client, collection: collection, batch: batch, patience: patience.duration,
-            state: state, first: first, onlyMissing: resume)
+            state: state, first: first, onlyMissing: resume, rate: rate)
         let notices = try await run.run(
             source,
             progress: Progress(

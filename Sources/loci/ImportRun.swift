@@ -16,6 +16,8 @@ struct ImportRun {
     let state: ImportState
     /// Points whose ids the collection has are left as they are.
     let onlyMissing: Bool
+    /// Rows per second at most; nil for as many as the cluster takes.
+    let rate: Double?
 
     private(set) var acknowledged: UInt64
     /// Rows that were left out because their points were there.
@@ -26,15 +28,19 @@ struct ImportRun {
     private var islands: [UInt64: UInt64] = [:]
 
     private static let inFlight = 4
+    /// Of an import with a rate.
+    private static let batchesPerSecond = 20.0
     private static let longestPause = Duration.seconds(2)
 
     init(
         client: LociClient, collection: String, batch: Int, patience: Duration, state: ImportState,
-        first: UInt64, onlyMissing: Bool = false
+        first: UInt64, onlyMissing: Bool = false, rate: Double? = nil
     ) {
         self.client = client
         self.collection = collection
-        self.batch = batch
+        // Small enough to come evenly.
+        self.batch = rate.map { min(batch, max(1, Int($0 / Self.batchesPerSecond))) } ?? batch
+        self.rate = rate
         self.patience = patience
         self.state = state
         self.onlyMissing = onlyMissing
@@ -46,6 +52,7 @@ struct ImportRun {
         var source = source
         var progress = progress
         defer { progress.finish() }
+        let (first, start) = (acknowledged, ContinuousClock.now)
         do {
             try await withThrowingTaskGroup(of: Delivery.self) { group in
                 var pending = 0
@@ -55,6 +62,10 @@ struct ImportRun {
                         // A source may leave rows out: they belong to the batch that follows.
                         let rows = row..<(next.firstRow + UInt64(next.count))
                         row = rows.upperBound
+                        if let rate {
+                            let due = Duration.seconds(Double(rows.lowerBound - first) / rate)
+                            try await Task.sleep(until: start + due)
+                        }
                         group.addTask { [self] in try await deliver(next, rows) }
                         pending += 1
                     }

@@ -156,7 +156,7 @@ struct CollectionStage {
                 handle(events.removeFirst())
             } else if node.isWaitingForRoom {
                 handle(.released)
-            } else if node.hasPausedTasks {
+            } else if node.isUnfinished {
                 handle(.woken)
             } else {
                 return answers.removeValue(forKey: request)

@@ -62,10 +62,10 @@ private struct MemoryStage {
 
     /// Lets everything happen that is still to happen.
     mutating func settle() {
-        while !shard.loads.isEmpty || !shard.commits.isEmpty || shard.node.hasPausedTasks {
+        while !shard.loads.isEmpty || !shard.commits.isEmpty || shard.node.isUnfinished {
             shard.loadAll()
             commit()
-            if shard.node.hasPausedTasks { shard.handle(.woken) }
+            if shard.node.isUnfinished { shard.handle(.woken) }
         }
     }
 
@@ -115,7 +115,7 @@ private func vectors(_ count: Int, _ random: inout SeededRandom) -> [BinaryVecto
             case 1: stage.commit()
             default:
                 stage.shard.release()
-                if stage.shard.node.hasPausedTasks { stage.shard.handle(.woken) }
+                if stage.shard.node.isUnfinished { stage.shard.handle(.woken) }
                 if !stage.shard.loads.isEmpty {
                     stage.shard.load(random.below(stage.shard.loads.count))
                 }
@@ -249,7 +249,7 @@ private func vectors(_ count: Int, _ random: inout SeededRandom) -> [BinaryVecto
         let data = vectors(2, &random)
         stage.write(data, data)
         var turns = 1
-        while stage.shard.node.hasPausedTasks {
+        while stage.shard.node.isUnfinished {
             #expect(stage.shard.loads.isEmpty && stage.shard.commits.isEmpty)
             let ping = stage.shard.send(.ping)
             #expect(stage.shard.answers[ping] != nil)

@@ -125,6 +125,7 @@ struct ShardStage {
     /// As the drivers do after each batch of events.
     mutating func release() {
         if node.isWaitingForRoom { handle(.released) }
+        if node.isUnfinished { handle(.woken) }
     }
 
     /// Lets time pass; the node is woken when it wants to be.

@@ -131,9 +131,10 @@ import Testing
                 stage.release()
             }
         }
-        while !(stage.commits.isEmpty && stage.loads.isEmpty) {
+        while !(stage.commits.isEmpty && stage.loads.isEmpty && !stage.node.isUnfinished) {
             follower.apply(stage.commit())
             stage.loadAll()
+            stage.release()
         }
         #expect(stage.node.workers[0]!.state.snapshot == follower.state.snapshot)
         #expect(stage.node.workers[0]!.rewrites.isEmpty, "no upkeep is left behind")

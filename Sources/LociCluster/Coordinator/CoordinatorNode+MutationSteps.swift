@@ -6,7 +6,9 @@ import LociSearch
 import LociText
 import LociWire
 
-/// Upserts, deletions and moves of points. The steps, each durable before the next:
+/// Upserts, deletions and moves of points. First the partitions of the points are chosen, a few
+/// points an event, so that queries have their turn meanwhile. Then the steps, each durable before
+/// the next:
 ///
 /// 1. claim: the directory of each id learns which partitions will hold the point, and says which
 ///    may hold an older copy;
@@ -59,16 +61,62 @@ extension CoordinatorNode {
         waiting = still + waiting
     }
 
+    /// Chooses where the points belong, then claims them; or looks up where they are.
     private mutating func claim(
         _ mutation: inout MutationOperation, _ operation: inout Operation, isLookup: Bool,
         into directives: inout [CoordinatorDirective]
     ) {
-        mutation.phase = isLookup ? .looking : .claiming
         mutation.generation = collections[mutation.space]?.placement ?? 0
-        mutation.targets = (0..<mutation.ids.count).map {
-            isLookup ? [] : targets(of: $0, mutation)
-        }
         mutation.previous = Array(repeating: [], count: mutation.ids.count)
+        if isLookup {
+            mutation.targets = Array(repeating: [], count: mutation.ids.count)
+            sendClaims(&mutation, &operation, isLookup: true, into: &directives)
+        } else {
+            mutation.targets = []
+            mutation.targets.reserveCapacity(mutation.ids.count)
+            mutation.phase = .choosing
+            goOn(choosing: &mutation, &operation, into: &directives)
+        }
+    }
+
+    private mutating func goOn(
+        choosing mutation: inout MutationOperation, _ operation: inout Operation,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        let first = mutation.targets.count
+        for index in first..<min(first + tuning.pointsPerTurn, mutation.ids.count) {
+            mutation.targets.append(targets(of: index, mutation))
+        }
+        if mutation.targets.count == mutation.ids.count {
+            return sendClaims(&mutation, &operation, isLookup: false, into: &directives)
+        }
+        operation.outstanding = 1
+        operation.kind = .mutation(mutation)
+        // Later ones wait until this one is done.
+        choosing.insert(operation.number, at: first == 0 ? choosing.count : 0)
+    }
+
+    /// Goes on with the mutation that came first.
+    mutating func goOnChoosing(into directives: inout [CoordinatorDirective]) {
+        while !choosing.isEmpty {
+            // One that has passed its deadline is gone.
+            guard var operation = operations.removeValue(forKey: choosing.removeFirst()) else {
+                continue
+            }
+            guard case .mutation(var mutation) = operation.kind else {
+                preconditionFailure("only a mutation chooses")
+            }
+            operation.outstanding = 0
+            goOn(choosing: &mutation, &operation, into: &directives)
+            return resume(operation, into: &directives)
+        }
+    }
+
+    private mutating func sendClaims(
+        _ mutation: inout MutationOperation, _ operation: inout Operation, isLookup: Bool,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        mutation.phase = isLookup ? .looking : .claiming
         let groups = Dictionary(grouping: mutation.ids.indices) {
             Directory.partition(of: mutation.ids[$0], partitions: metadata.map.partitions)
         }
@@ -181,7 +229,8 @@ extension CoordinatorNode {
         operation.kind = .mutation(mutation)
     }
 
-    /// Points in groups whose vectors and payloads each fit a frame.
+    /// Points in groups whose vectors and payloads each fit a frame, and that a shard writes in few
+    /// turns.
     private func messages(
         of members: [Int], _ mutation: MutationOperation, rowBytes: Int
     ) -> [[Int]] {
@@ -191,7 +240,10 @@ extension CoordinatorNode {
         for member in members {
             vectors += rowBytes
             payloads += mutation.payloads[member].count
-            if max(vectors, payloads) > Limits.frameBytes, !groups[groups.count - 1].isEmpty {
+            let isFull = groups[groups.count - 1].count == 2 * tuning.pointsPerTurn
+            if isFull
+                || max(vectors, payloads) > Limits.frameBytes && !groups[groups.count - 1].isEmpty
+            {
                 groups.append([])
                 vectors = rowBytes
                 payloads = mutation.payloads[member].count
@@ -237,7 +289,7 @@ extension CoordinatorNode {
             return end(mutation, operation, into: &directives)
         }
         switch mutation.phase {
-        case .waiting: return
+        case .waiting, .choosing: return
         case .looking: gather(&mutation, &operation, into: &directives)
         case .gathering:
             choose(&mutation)

@@ -20,6 +20,8 @@ public enum CoordinatorEvent: Sendable {
     /// The snapshot is complete and visible, or could not be made so.
     case snapshotPublished(SnapshotPlace, LociError?)
     case snapshotsListed(UInt64, Result<[SnapshotManifest], LociError>)
+    /// To go on with what is unfinished, when others have had their turn.
+    case woken
     /// Comes every 20 to 50 ms.
     case tick
 }
@@ -73,6 +75,8 @@ public struct CoordinatorNode: Sendable {
     /// Mutations that let readers finish before old copies go, and readers that have.
     var pausing: [UInt64] = []
     var endedReaders: [UInt64] = []
+    /// Mutations whose points' partitions are being chosen, the next one first.
+    var choosing: [UInt64] = []
     var definitionQueue: [UInt64] = []
     var persisting: Persisting?
     var nextPersist: UInt64 = 0
@@ -174,6 +178,9 @@ public struct CoordinatorNode: Sendable {
         return nil
     }
 
+    /// Whether there is something to go on with as soon as the node is woken.
+    public var isUnfinished: Bool { !choosing.isEmpty }
+
     public mutating func handle(
         _ event: CoordinatorEvent, at now: Instant, into directives: inout [CoordinatorDirective]
     ) {
@@ -193,6 +200,7 @@ public struct CoordinatorNode: Sendable {
             snapshotPublished(place, error, into: &directives)
         case .snapshotsListed(let number, let result):
             snapshotsListed(number, result, into: &directives)
+        case .woken: goOnChoosing(into: &directives)
         case .tick: tick(into: &directives)
         }
         releasePausing(into: &directives)

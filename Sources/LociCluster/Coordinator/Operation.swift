@@ -99,7 +99,7 @@ struct MutationOperation: Sendable {
     }
 
     enum Phase: Sendable, Equatable {
-        case waiting, looking, gathering, claiming, putting, pausing, removing
+        case waiting, looking, gathering, choosing, claiming, putting, pausing, removing
     }
 
     let space: SpaceID

@@ -5,9 +5,10 @@ import LociSearch
 /// A partition's state and the queue of what is to be logged next.
 ///
 /// Invariants:
-/// - `inFlight` is the group that is being made durable, in the log's order; `queue` comes after
-///   it.
-/// - `lsn` is the end of the last record that `state` has applied.
+/// - `inFlight` is the group that is being made durable, in the log's order, without those that
+///   have been applied; `queue` comes after it.
+/// - `lsn` is the end of the last group that `state` has applied, as a whole unless `durableEnd`
+///   says that one is being applied.
 struct PartitionWorker: Sendable {
     struct Pending: Sendable {
         var record: LogRecord
@@ -38,6 +39,9 @@ struct PartitionWorker: Sendable {
     /// Of the records in `queue`, encoded.
     private(set) var queuedBytes = 0
     var inFlight: [Pending] = []
+    /// Where the group in flight ends in the log, once it is durable: it is being applied, in
+    /// several events.
+    var durableEnd: LSN?
     var memoryWrites = MemoryWrites()
     var rewrites: [RewriteKey: RewriteProgress] = [:]
     /// Rows that postings on their way into a rewrite have got since it began.

@@ -42,6 +42,7 @@ extension ShardNode {
 
     /// Orders a checkpoint of each partition that has records in its log and nothing under way.
     public mutating func checkpointAll(into directives: inout [ShardDirective]) {
+        applyEverything(into: &directives)
         for partition in workers.keys.sorted() {
             let worker = workers[partition]!
             guard worker.logBytes > 0, worker.inFlight.isEmpty, !worker.isCheckpointing else {

@@ -210,22 +210,56 @@ extension ShardNode {
         _ partition: PartitionIndex, _ result: Result<LSN, LociError>,
         into directives: inout [ShardDirective]
     ) {
-        let group = workers[partition]!.inFlight
-        workers[partition]!.inFlight = []
         switch result {
         case .success(let lsn):
-            workers[partition]!.logBytes += lsn - workers[partition]!.lsn
-            workers[partition]!.lsn = lsn
-            for pending in group { apply(pending, partition, into: &directives) }
-            loadRewrites(partition, into: &directives)
-            checkpointIfDue(partition, into: &directives)
+            workers[partition]!.durableEnd = lsn
+            applying.append(partition)
+            applyDurable(partition, into: &directives)
         case .failure(let error) where error.code == .resourceExhausted:
+            let group = workers[partition]!.inFlight
+            workers[partition]!.inFlight = []
             for pending in group { giveUp(pending, partition, error, into: &directives) }
+            commit(partition, into: &directives)
         case .failure(let error):
             directives.append(.stop(error))
+        }
+    }
+
+    /// Goes on with the partition that has waited longest for its durable records to be applied.
+    mutating func applySome(into directives: inout [ShardDirective]) {
+        if let partition = applying.first { applyDurable(partition, into: &directives) }
+    }
+
+    /// Applies durable records, as far as one event goes; after the last of a group comes the next.
+    private mutating func applyDurable(
+        _ partition: PartitionIndex, into directives: inout [ShardDirective]
+    ) {
+        applying.removeAll { $0 == partition }
+        var effort = 0
+        var applied = 0
+        let group = workers[partition]!.inFlight
+        while applied < group.count, effort < settings.pointsPerTurn {
+            apply(group[applied], partition, into: &directives)
+            effort += group[applied].record.effort
+            applied += 1
+        }
+        workers[partition]!.inFlight.removeFirst(applied)
+        guard applied == group.count else {
+            applying.append(partition)
             return
         }
+        let end = workers[partition]!.durableEnd!
+        workers[partition]!.durableEnd = nil
+        workers[partition]!.logBytes += end - workers[partition]!.lsn
+        workers[partition]!.lsn = end
+        loadRewrites(partition, into: &directives)
+        checkpointIfDue(partition, into: &directives)
         commit(partition, into: &directives)
+    }
+
+    /// Applies all that is durable, at once: nothing else is to come.
+    mutating func applyEverything(into directives: inout [ShardDirective]) {
+        while !applying.isEmpty { applySome(into: &directives) }
     }
 
     private mutating func apply(
@@ -320,6 +354,20 @@ extension ShardNode {
 }
 
 extension LogRecord {
+    /// How much there is to do when it is applied, about: 1 for a point that is put.
+    fileprivate var effort: Int {
+        switch self {
+        case .put(_, _, _, let points): points.ids.count
+        case .move(_, let move): 1 + move.cells.count / 2
+        case .split(_, let split):
+            split.children.reduce(1) { $0 + $1.cells.count / 16 }
+        case .cells(_, let cells, _): 1 + cells.count / 64
+        case .claim(_, _, let ids, _), .settle(_, _, let ids, _), .remove(_, _, let ids):
+            1 + ids.count / 16
+        case .install, .plant: 1
+        }
+    }
+
     /// The collection whose codes it may add to.
     fileprivate var collection: SpaceID? {
         switch self {

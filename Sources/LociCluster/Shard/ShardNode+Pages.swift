@@ -144,8 +144,8 @@ extension ShardNode {
         pages.noteRelease()
     }
 
-    /// Whether a request goes on when the node is woken.
-    public var hasPausedTasks: Bool { !paused.isEmpty }
+    /// Whether there is something to go on with as soon as the node is woken.
+    public var isUnfinished: Bool { !paused.isEmpty || !applying.isEmpty }
 
     /// Lets the task go on that has paused longest.
     mutating func resumePaused(into directives: inout [ShardDirective]) {

@@ -120,6 +120,8 @@ public struct ShardNode: Sendable {
         public var gossip: GossipSettings?
         /// Whether clients may announce what they will read; else they are told that they may not.
         public var takesPrefetches: Bool
+        /// Points that are written in one event, about, before others have their turn.
+        public var pointsPerTurn = SearchTuning().pointsPerTurn
 
         public init(
             clusterID: UInt64, shard: ShardIndex, incarnation: UInt64, partitions: Int,
@@ -151,6 +153,8 @@ public struct ShardNode: Sendable {
     var nextTask: UInt64 = 0
     /// Tasks that go on when the node is woken, the next one first.
     var paused: [UInt64] = []
+    /// Partitions with durable records that are not applied yet, the next one first.
+    var applying: [PartitionIndex] = []
     var guardian = MutationGuard()
     var installs: [UInt64: PendingInstall] = [:]
     var rejectedMessages: UInt64 = 0
@@ -205,6 +209,7 @@ public struct ShardNode: Sendable {
         case .woken:
             pages.noteRelease()
             resumePaused(into: &directives)
+            applySome(into: &directives)
         case .writeFailed(_, let error), .storageFailed(let error):
             directives.append(.stop(error))
         case .committed(let partition, let result):

@@ -143,7 +143,7 @@ extension ShardNode {
 
     /// When the node wants to be told `woken`, unless another event comes first.
     public var nextWake: Instant? {
-        if !paused.isEmpty { return now }
+        if isUnfinished { return now }
         if prefetching.isIdle {
             return [prefetching.nextTimer, gossip?.gossip.nextRound].compactMap { $0 }.min()
         }

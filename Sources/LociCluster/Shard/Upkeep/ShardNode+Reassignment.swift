@@ -27,8 +27,11 @@ extension ShardNode {
         }
         let definition = slice.definition
         if reassign.vectors == nil {
-            reassign.scan(slice, held: task.held)
-            let needs = reassign.ask(roundBytes / definition.codePageBytes)
+            if reassign.scan(slice, held: task.held) {
+                task.isPausing = true
+                return []
+            }
+            let needs = reassign.ask(min(Self.runsPerTurn, roundBytes / definition.codePageBytes))
             if !needs.isEmpty {
                 return needs.map {
                     PageNeed(address: $0.run.address, pageBytes: definition.codePageBytes)
@@ -37,16 +40,21 @@ extension ShardNode {
             reassign.vectors = VectorGathering(reassign.candidates)
         }
         let pages = reassign.vectors!.step(slice, held: task.held, roundBytes: roundBytes)
-        if pages.isEmpty { move(reassign, slice) }
-        return pages.map { PageNeed(address: $0, pageBytes: definition.vectorPageBytes) }
+        if !pages.isEmpty {
+            return pages.map { PageNeed(address: $0, pageBytes: definition.vectorPageBytes) }
+        }
+        reassign.judge(slice, atMost: settings.pointsPerTurn)
+        if reassign.isJudged { move(reassign, slice) } else { task.isPausing = true }
+        return []
     }
+
+    /// Pages of codes that are looked at before others have their turn.
+    private static let runsPerTurn = 32
 
     /// Those of the candidates that really have another nearest hard location. If the queue is full
     /// they stay where they are: they are found there, too, only by more distant queries less well.
     private mutating func move(_ reassign: ReassignTask, _ slice: CollectionSlice) {
-        let away = reassign.vectors!.rows.filter {
-            isNearerElsewhere($0, slice, reassign.aftermath.generation)
-        }
+        let away = reassign.away
         if away.isEmpty, reassign.evaluated == 0 { return }
         let rows = max(1, PartitionWorker.groupBytes / 2 / slice.definition.rowBytes)
         var evaluated = reassign.evaluated
@@ -62,24 +70,5 @@ extension ShardNode {
             workers[reassign.partition]!.append(
                 .init(record: record, encoded: encoded, reply: .none))
         }
-    }
-
-    /// Whether another hard location is nearer by more than rounding: of several at one place none
-    /// is, or points that are all alike would move among them for ever.
-    private func isNearerElsewhere(
-        _ row: SplitRow, _ slice: CollectionSlice, _ generation: UInt32
-    ) -> Bool {
-        let vector = row.vector.values(Float.self)
-        let present = slice.points[row.cell].location
-        guard
-            let nearest = slice.locations.address(
-                of: vector, metric: .l2, most: 1, epsilon: .infinity, generation: generation
-            ).first,
-            nearest.key.location != present,
-            let distance = slice.locations.score(
-                .squaredL2, of: slice.key(present), with: vector)
-        else { return false }
-        return distance - nearest.score
-            > 1e-4 * distance + 1e-9 * Kernels.dot(vector, vector)
     }
 }

@@ -10,8 +10,8 @@ import LociTiering
 extension ShardNode {
     /// Rewrites of one partition that are on their way at once.
     private static let mostRewrites = 32
-    /// Rewrites in one group of records: some milliseconds of computing.
-    private static let mostPerGroup = 8
+    /// Rewrites in one group of records: a millisecond or two of computing.
+    private static let mostPerGroup = 2
 
     /// Begins what is due and not on its way yet.
     mutating func loadRewrites(

@@ -56,6 +56,10 @@ struct ReassignTask: Sendable {
     var evaluated: UInt64
     var candidates: [VectorGathering.Member]
     var vectors: VectorGathering?
+    /// Rows of `vectors` that have been compared with all hard locations, and those of them that
+    /// have another nearest one.
+    private var judged = 0
+    private(set) var away: [SplitRow] = []
 
     init(
         partition: PartitionIndex, space: SpaceID, aftermath: SplitAftermath,
@@ -75,8 +79,10 @@ struct ReassignTask: Sendable {
 
     /// Looks at the codes that are held for points that are nearer to one of the new centroids than
     /// to the old one, and than to their own. The codes' estimates are good enough: what they
-    /// suggest is looked at again, and what they miss is as near as an estimate can tell.
-    mutating func scan(_ slice: CollectionSlice, held: [PageAddress: Bytes]) {
+    /// suggest is looked at again, and what they miss is as near as an estimate can tell. False if
+    /// there was nothing to look at.
+    mutating func scan(_ slice: CollectionSlice, held: [PageAddress: Bytes]) -> Bool {
+        if scanned == asked { return false }
         var views = CentroidViews(slice, [aftermath.parent] + aftermath.children)
         for run in runs[scanned..<asked] {
             guard let page = held[run.run.address], slice.postings[run.location] != nil,
@@ -91,10 +97,40 @@ struct ReassignTask: Sendable {
             }
         }
         scanned = asked
+        return true
     }
 
     mutating func ask(_ most: Int) -> ArraySlice<Run> {
         asked = min(scanned + max(1, most), runs.count)
         return runs[scanned..<asked]
+    }
+
+    var isJudged: Bool { judged == vectors?.rows.count }
+
+    /// Finds out which of the next rows really have another nearest hard location.
+    mutating func judge(_ slice: CollectionSlice, atMost most: Int) {
+        let rows = vectors!.rows[judged...].prefix(most)
+        away += rows.filter { isNearerElsewhere($0, slice) }
+        judged += rows.count
+    }
+
+    /// Whether another hard location is nearer by more than rounding: of several at one place none
+    /// is, or points that are all alike would move among them for ever.
+    private func isNearerElsewhere(
+        _ row: SplitRow, _ slice: CollectionSlice
+    ) -> Bool {
+        let vector = row.vector.values(Float.self)
+        let present = slice.points[row.cell].location
+        guard
+            let nearest = slice.locations.address(
+                of: vector, metric: .l2, most: 1, epsilon: .infinity,
+                generation: aftermath.generation
+            ).first,
+            nearest.key.location != present,
+            let distance = slice.locations.score(
+                .squaredL2, of: slice.key(present), with: vector)
+        else { return false }
+        return distance - nearest.score
+            > 1e-4 * distance + 1e-9 * Kernels.dot(vector, vector)
     }
 }
