@@ -124,7 +124,7 @@ let package = Package(
             "LociSimulationTests",
             [
                 "LociBase", "LociModel", "LociPlacement", "LociPrefetch", "LociTiering",
-                "LociSimulation",
+                "LociSearch", "LociSimulation",
             ]),
         tests(
             "LociClusterTests",

@@ -7,7 +7,7 @@ struct SimulateCommand: ParsableCommand {
         commandName: "loci-simulate",
         abstract:
             "Lives through small clusters in virtual time, each from a seed, and checks them.",
-        subcommands: [AddressingCommand.self, GossipCommand.self])
+        subcommands: [AddressingCommand.self, GossipCommand.self, MemoryCommand.self])
 
     @Option(help: "The first seed.")
     var first: UInt64 = 1

@@ -52,7 +52,8 @@ struct BenchCommand: AsyncParsableCommand {
             Latency is measured at the client, around the whole request.
             """,
         subcommands: [
-            BenchRead.self, BenchWrite.self, BenchQuery.self, BenchDecode.self, BenchPrefetch.self,
+            BenchRead.self, BenchWrite.self, BenchQuery.self, BenchComplete.self, BenchDecode.self,
+            BenchPrefetch.self,
             BenchPolicies.self, BenchSearch.self, BenchStore.self, BenchPages.self,
             BenchPeriodic.self,
             BenchWire.self, BenchKernels.self,

@@ -40,16 +40,9 @@ extension AddressingReport {
         ])
     }
 
-    private func row(_ cells: [String]) -> String {
-        cells.map { String(repeating: " ", count: max(1, 14 - $0.count)) + $0 }.joined()
-    }
+    private func row(_ cells: [String]) -> String { Columns.row(cells) }
 
     private func rounded(_ value: Double, _ places: Int) -> String {
-        var scale = 1.0
-        for _ in 0..<places { scale *= 10 }
-        let whole = Int((value * scale).rounded())
-        guard places > 0 else { return "\(whole)" }
-        let part = "\(whole % Int(scale))"
-        return "\(whole / Int(scale))." + String(repeating: "0", count: places - part.count) + part
+        Columns.rounded(value, places)
     }
 }
