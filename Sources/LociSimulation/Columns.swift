@@ -1,8 +1,12 @@
 /// Figures of reports as text.
 enum Columns {
-    /// A line of a table, each cell on the right of its column.
+    /// A line of a table, each cell on the right of its column; empty ones at its end take none.
     static func row(_ cells: [String], width: Int = 14) -> String {
-        cells.map { String(repeating: " ", count: max(1, width - $0.count)) + $0 }.joined()
+        var cells = cells
+        while cells.last?.isEmpty == true { cells.removeLast() }
+        return cells.map { cell in
+            String(repeating: " ", count: max(1, width - cell.count)) + cell
+        }.joined()
     }
 
     /// With so many places after the point.

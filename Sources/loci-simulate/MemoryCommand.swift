@@ -57,6 +57,7 @@ struct MemoryCommand: ParsableCommand {
             \(MemoryRecallTrial.bits) bits, radius \(MemoryRecallTrial.radius)
             \(recall.table)
             """)
+        fflush(nil)
         guard probes > 0 else { return try leave(recall.isPassed) }
         let trial = MemoryFullSizeTrial(probes: probes, pairs: pairs, seed: seed)
         let full = try trial.run { progress in

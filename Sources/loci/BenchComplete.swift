@@ -90,6 +90,7 @@ struct BenchComplete: AsyncParsableCommand {
     private func measure(
         _ patterns: CompletionPatterns, _ client: LociClient, _ random: inout SeededRandom
     ) async throws -> [CompletionLine] {
+        try await settle(client)
         var lines: [CompletionLine] = []
         var progress = Progress(
             "complete", unit: "patterns", total: UInt64(queries * noise.percents.count))
@@ -114,6 +115,23 @@ struct BenchComplete: AsyncParsableCommand {
         }
         progress.finish()
         return lines
+    }
+
+    /// Points that move from one partition to another may be missed, or count twice: half a minute
+    /// for them to arrive.
+    private func settle(_ client: LociClient) async throws {
+        for _ in 0..<150 {
+            let status = try await client.status()
+            let state = status.collections.first { $0.name == collection }
+            let isLearned = status.partitions == 1 || state?.generation != 0
+            // Fewer are not learned from.
+            let isSmall = (state?.points ?? 0) < 2048
+            if let state, !state.isMoving, isLearned || isSmall { return }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        throw LociError(
+            .failedPrecondition, "The points of '\(collection)' are still moving.",
+            advice: "Try again when `loci status` shows none on the move.")
     }
 
     /// With flips all signs have to be those of the row; else no other row may be nearer.

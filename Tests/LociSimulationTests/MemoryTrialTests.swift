@@ -83,12 +83,13 @@ import Testing
         print(report.table)
         #expect(stored == [0, 100])
         #expect(abs(report.active.mean / report.expectedActive - 1) < 0.1)
-        #expect(!report.overlaps.contains(where: \.isOff))
+        let off = report.overlaps.filter(\.isOff).map(\.distance)
+        #expect(off == [])
         let shares = report.overlaps.map(\.share.mean)
         for (near, far) in zip(shares, shares.dropFirst()) { #expect(far < near) }
-        // 1.0 and 260 of 1,000 bits at full size, which has three times the load.
-        #expect(report.readings[0].wrong.mean < 3)
-        #expect(report.readings.last!.wrong.mean > 150)
+        // Hardly any noise of other patterns: what is near comes back, and not because all does.
+        #expect(report.readings[0].wrong.mean < 3 && report.readings[1].wrong.mean < 3)
+        #expect(report.readings.map(\.wrong.mean).max()! > 50)
     }
 
     @Test func figuresFarFromWhatIsKnownAreOff() {
@@ -99,7 +100,7 @@ import Testing
                 distance: 150, wrong: figure, reference: 89, referenceDeviation: 12)
             #expect(reading.isOff == isOff)
             let overlap = MemoryFullSizeReport.Overlap(
-                distance: 150, share: figure, reference: 89)
+                distance: 150, share: figure, reference: 89, counted: 100)
             #expect(overlap.isOff == isOff)
         }
     }
@@ -107,6 +108,8 @@ import Testing
     @Test func theSameSeedGivesTheSameTable() throws {
         let rows = [MemoryRecallTrial.Row(stored: 20, noises: [10])]
         let trial = MemoryRecallTrial(memories: 1, trials: 5, partitions: 2, seed: 6, rows: rows)
-        #expect(try trial.run().table == trial.run().table)
+        let first = try trial.run()
+        let second = try trial.run()
+        #expect(first.table == second.table)
     }
 }

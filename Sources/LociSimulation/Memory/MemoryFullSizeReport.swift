@@ -5,10 +5,15 @@ public struct MemoryFullSizeReport: Sendable {
         public var distance: Int
         public var share: Figure
         public var reference: Double
+        /// Active locations that were looked at, all addresses together, on average.
+        public var counted: Double
+
+        /// One standard deviation of the mean; of few, at least that of their number.
+        public var error: Double { max(share.error, (reference / counted).squareRoot()) }
 
         /// Farther from what is known than 5 % and three standard deviations of the mean.
         public var isOff: Bool {
-            abs(share.mean - reference) > max(0.05 * reference, 3 * share.error)
+            abs(share.mean - reference) > max(0.05 * reference, 3 * error)
         }
     }
 
@@ -64,7 +69,7 @@ extension MemoryFullSizeReport {
                 Columns.row(
                     [
                         "\(overlap.distance)", Columns.rounded(overlap.share.mean, 5),
-                        Columns.rounded(overlap.share.error, 5),
+                        Columns.rounded(overlap.error, 5),
                         Columns.rounded(overlap.reference, 5), overlap.isOff ? "off" : "",
                     ], width: 16))
         }

@@ -79,7 +79,8 @@ public struct MemoryFullSizeTrial: Sendable {
         }
         let overlaps = zip(MemoryFullSizeReport.knownOverlaps, shares).map {
             MemoryFullSizeReport.Overlap(
-                distance: $0.distance, share: Figure($1), reference: $0.share)
+                distance: $0.distance, share: Figure($1), reference: $0.share,
+                counted: definition.expectedActive * Double(pairs))
         }
         return (Figure(counts), overlaps)
     }
