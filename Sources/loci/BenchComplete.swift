@@ -28,7 +28,7 @@ struct BenchComplete: AsyncParsableCommand {
     @Option(help: "Their dimension: 1 to \(Limits.dimension).")
     var dimension = 64
     @Option(help: "Noise, in percent of a vector's length, or with --flips of its elements.")
-    var noise = PercentList(percents: [10, 20, 30])
+    var noise = NoiseList(percents: [10, 20, 30])
     @Flag(help: "Turn signs over instead of adding normal noise; restored is if all are right.")
     var flips = false
     @Option(help: "Patterns for each noise: 1 to 100,000.")
@@ -55,6 +55,9 @@ struct BenchComplete: AsyncParsableCommand {
         }
         guard (1...Int(Limits.steps)).contains(steps) else {
             throw ValidationError("--steps must be 1 to \(Limits.steps), not \(steps).")
+        }
+        guard !flips || noise.percents.allSatisfy({ $0 <= 100 }) else {
+            throw ValidationError("With --flips, --noise is at most 100.")
         }
         guard beta >= 0, beta.isFinite, (within ?? 0) >= 0 else {
             throw ValidationError("--beta and --within must not be negative.")
@@ -90,7 +93,7 @@ struct BenchComplete: AsyncParsableCommand {
     private func measure(
         _ patterns: CompletionPatterns, _ client: LociClient, _ random: inout SeededRandom
     ) async throws -> [CompletionLine] {
-        try await settle(client)
+        try await settle(client, points: UInt64(patterns.count))
         var lines: [CompletionLine] = []
         var progress = Progress(
             "complete", unit: "patterns", total: UInt64(queries * noise.percents.count))
@@ -117,21 +120,26 @@ struct BenchComplete: AsyncParsableCommand {
         return lines
     }
 
-    /// Points that move from one partition to another may be missed, or count twice: half a minute
-    /// for them to arrive.
-    private func settle(_ client: LociClient) async throws {
-        for _ in 0..<150 {
+    /// Points that move from one partition or posting to another may be missed, or count twice: a
+    /// second without any, within half a minute.
+    private func settle(_ client: LociClient, points: UInt64) async throws {
+        var quiet = 0
+        for _ in 0..<150 where quiet < 5 {
             let status = try await client.status()
             let state = status.collections.first { $0.name == collection }
-            let isLearned = status.partitions == 1 || state?.generation != 0
             // Fewer are not learned from.
-            let isSmall = (state?.points ?? 0) < 2048
-            if let state, !state.isMoving, isLearned || isSmall { return }
+            let isLearned = status.partitions == 1 || points < 2048 || state?.generation != 0
+            let isQuiet = isLearned && state?.isMoving == false && state?.points == points
+            quiet = isQuiet ? quiet + 1 : 0
             try await Task.sleep(for: .milliseconds(200))
         }
-        throw LociError(
-            .failedPrecondition, "The points of '\(collection)' are still moving.",
-            advice: "Try again when `loci status` shows none on the move.")
+        guard quiet == 5 else {
+            throw LociError(
+                .failedPrecondition,
+                "'\(collection)' does not have \(points) points that rest where they belong.",
+                advice: "Give the file that it was imported from, or try again when `loci status` "
+                    + "shows no points on the move.")
+        }
     }
 
     /// With flips all signs have to be those of the row; else no other row may be nearer.
@@ -166,6 +174,23 @@ struct BenchComplete: AsyncParsableCommand {
         if let partial = lines.compactMap(\.partial).first {
             try Terminal.leavePartial(partial)
         }
+    }
+}
+
+/// Percentages from 0 to 1,000, separated by commas.
+struct NoiseList: ExpressibleByArgument {
+    let percents: [Double]
+
+    init(percents: [Double]) { self.percents = percents }
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+        percents = parts.compactMap { Double($0) }.filter { (0...1000).contains($0) }
+        if percents.count != parts.count { return nil }
+    }
+
+    var defaultValueDescription: String {
+        percents.map(PercentList.text).joined(separator: ",")
     }
 }
 
