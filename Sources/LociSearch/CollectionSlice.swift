@@ -206,7 +206,8 @@ public struct CollectionSlice: Sendable {
     /// up, if one is.
     public mutating func move(_ move: PointMove, effects: inout SliceEffects) {
         counters.evaluated += move.evaluated
-        let retiring = move.retiring.flatMap { postings[$0] == nil ? nil : $0 }
+        let retiring = move.retiring
+        if let retiring, !sparse.contains(retiring) { return }
         let centroid = retiring.flatMap { locations.centroid(of: key($0)) }
         if let retiring { locations.remove(key(retiring)) }
         var heirs: Set<LocationID> = []
@@ -315,6 +316,8 @@ public struct CollectionSlice: Sendable {
         sparse.remove(location)
         freeExtents.append(posting.extent)
         journal.retired(location, successors: successors)
+        // What was near to others may have been near to this one only.
+        sparse = sparse.filter { canBeGivenUp($0) }
     }
 
     private mutating func forget(_ cell: CellNumber) {
@@ -329,36 +332,6 @@ public struct CollectionSlice: Sendable {
         } else {
             review(record.location, hasLost: true)
         }
-    }
-
-    /// Notes whether a posting is to be rewritten; and, when it has lost points, whether it is to
-    /// be given up.
-    mutating func review(_ location: LocationID, hasLost: Bool = false) {
-        let posting = postings[location]!
-        // With more than one copy of a code, nobody counts the stale ones.
-        let isStale =
-            definition.options.copies == 1 && 2 * posting.rows > 3 * posting.live + splitAbove / 4
-        if posting.rows > splitAbove || isStale {
-            overfull.insert(location)
-        } else {
-            overfull.remove(location)
-        }
-        if posting.live >= mergeBelow {
-            sparse.remove(location)
-        } else if hasLost {
-            sparse.insert(location)
-        }
-    }
-
-    /// Hard locations whose postings are to be rewritten or given up, in order. The last one of
-    /// a generation is not given up.
-    public var due: [LocationID] {
-        if overfull.isEmpty, sparse.isEmpty { return [] }
-        let latest = locations.latestGeneration
-        let siblings = postings.values.count { $0.generation == latest }
-        // In order, so that the same state always says the same.
-        let given = sparse.filter { postings[$0]!.generation == latest }.sorted()
-        return overfull.union(given.prefix(max(0, siblings - 1))).sorted()
     }
 
     // MARK: Payloads
