@@ -116,9 +116,14 @@ import Testing
         #expect(none.failure?.code == .notFound)
     }
 
-    private func matches(_ ids: [PointID], passed: UInt64) -> (Body, [Bytes]) {
+    private func matches(
+        _ ids: [PointID], passed: UInt64, whole: [PartitionIndex] = []
+    ) -> (Body, [Bytes]) {
         (
-            .matches(MatchesAnswer(count: UInt32(ids.count), receipt: Receipt(), passed: passed)),
+            .matches(
+                MatchesAnswer(
+                    count: UInt32(ids.count), receipt: Receipt(), passed: passed,
+                    wholePartitions: whole)),
             [
                 Bytes(values: ids), Bytes(values: ids.map { _ in UInt64(1) }),
                 Bytes(values: ids.map { Float($0) }), Bytes(zeros: ids.count * 4), Bytes(), Bytes(),
@@ -128,12 +133,14 @@ import Testing
 
     /// Answers all parts of a round alike, each with so many points that passed.
     private func answer(
-        _ stage: inout CoordinatorStage, _ asked: [CoordinatorDirective], ids: Int, passed: UInt64
+        _ stage: inout CoordinatorStage, _ asked: [CoordinatorDirective], ids: Int, passed: UInt64,
+        whole: [PartitionIndex] = []
     ) -> [CoordinatorDirective] {
         var last: [CoordinatorDirective] = []
         for (index, sent) in asked.sent.enumerated() {
             let ids = (0..<ids).map { PointID(index * 100 + $0) }
-            let (body, bulk) = matches(ids, passed: passed)
+            let here = whole.filter { stage.node.metadata.map.shard(of: $0) == sent.shard }
+            let (body, bulk) = matches(ids, passed: passed, whole: here)
             last = stage.reply(sent, body, bulk: bulk)
         }
         return last
@@ -197,6 +204,80 @@ import Testing
             return
         }
         #expect(matches.isExhausted && matches.count == 0 && !matches.isDegraded)
+    }
+
+    private func partitions(_ directives: [CoordinatorDirective]) -> Set<PartitionIndex> {
+        Set(
+            directives.sent.flatMap { sent in
+                let pairs = sent.message.bulk[1].values(UInt32.self)
+                return stride(from: 0, to: pairs.count, by: 2).map { pairs[$0] }
+            })
+    }
+
+    private func selectiveShares(_ directives: [CoordinatorDirective]) -> Set<Float> {
+        Set(
+            directives.sent.compactMap { sent in
+                guard case .shardQuery(let query) = sent.message.body else { return nil }
+                return query.selectiveShare
+            })
+    }
+
+    /// A partition that compared all points that pass does not know of the others: they are asked
+    /// in one more round, and that is the last.
+    @Test func aSelectiveFilterAsksAllOtherPartitionsOnce() {
+        var stage = stage()
+        let first = ask(&stage) { $0.filter = "a = 1" }
+        #expect(partitions(first) == [0, 1])
+        let share = selectiveShares(first).first!
+        #expect(selectiveShares(first).count == 1 && share > 0 && share < 0.2)
+        let second = answer(&stage, first, ids: 1, passed: 1, whole: [0])
+        #expect(partitions(second) == [1, 2, 3])
+        #expect(Set(locations(second)) == [ShardQuery.ownChoice])
+        #expect(selectiveShares(second) == [min(1, 4 * share)])
+        let over = answer(&stage, second, ids: 1, passed: 1, whole: [1, 2])
+        guard case .matches(let matches)? = over.replies.first?.body else {
+            Issue.record("k points were found, and all partitions were asked")
+            return
+        }
+        #expect(matches.count == 2 && !matches.isExhausted && matches.passed == 4)
+        #expect(matches.receipt.rounds == 2 && matches.wholePartitions.isEmpty)
+        // Without a filter nothing is.
+        #expect(selectiveShares(ask(&stage) { _ in }) == [0])
+    }
+
+    /// Fewer than k may only be answered when no point that passes can be anywhere else.
+    @Test func aSelectiveFilterIsExhaustedWhenEveryPartitionWasLookedAtAsAWhole() {
+        for isScanned in [false, true] {
+            var stage = stage()
+            let first = ask(&stage) { $0.filter = "a = 1" }
+            let second = answer(&stage, first, ids: 0, passed: 0, whole: [0, 1])
+            #expect(partitions(second) == [2, 3])
+            var over = answer(
+                &stage, second, ids: 0, passed: 0, whole: isScanned ? [2] : [2, 3])
+            if isScanned {
+                #expect(over.replies.isEmpty && partitions(over) == [3])
+                #expect(locations(over) == [ShardQuery.everyLocation])
+                over = answer(&stage, over, ids: 1, passed: 1, whole: [3])
+            }
+            guard case .matches(let matches)? = over.replies.first?.body else {
+                Issue.record("all were asked")
+                continue
+            }
+            #expect(matches.isExhausted && matches.count == (isScanned ? 1 : 0))
+            #expect(matches.receipt.rounds == (isScanned ? 3 : 2))
+        }
+    }
+
+    /// A shard that names partitions that do not exist does not end a query early.
+    @Test func partitionsThatDoNotExistDoNotCountAsLookedAt() {
+        var stage = stage()
+        let first = ask(&stage) { $0.filter = "a = 1" }
+        var next: [CoordinatorDirective] = []
+        for sent in first.sent {
+            let (body, bulk) = matches([], passed: 0, whole: [7, 8, 9, 10])
+            next = stage.reply(sent, body, bulk: bulk)
+        }
+        #expect(next.replies.isEmpty && !next.sent.isEmpty)
     }
 
     @Test func aSampleComesFromPartitionsInProportion() {
