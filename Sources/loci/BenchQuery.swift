@@ -19,7 +19,8 @@ struct BenchQuery: AsyncParsableCommand {
     @Option(help: "A file of vectors, one query per row.", completion: .file())
     var queries: String
     @Option(
-        help: "An .ivecs file with the true nearest rows of every query, or 'exact' to ask for them.",
+        help:
+            "An .ivecs file with the true nearest rows of every query, or 'exact' to ask for them.",
         completion: .file())
     var truth: String?
     @Option(help: "Only points whose payload passes, as in `loci query`.")

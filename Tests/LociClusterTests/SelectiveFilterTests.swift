@@ -253,8 +253,9 @@ import Testing
     private static let passing = Bytes(utf8: #"{"a": 1}"#)
     private static let other = Bytes(utf8: #"{"a": 2}"#)
 
-    private static func put(_ id: PointID, _ token: Int, _ payload: Bytes, _ stage: inout ShardStage)
-    {
+    private static func put(
+        _ id: PointID, _ token: Int, _ payload: Bytes, _ stage: inout ShardStage
+    ) {
         let list = PayloadList([payload])
         stage.send(
             .put(Put(space: space, partition: 0)),

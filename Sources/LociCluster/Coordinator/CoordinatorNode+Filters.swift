@@ -5,8 +5,8 @@ import LociSearch
 import LociWire
 
 /// Filters that let so few points through that partitions compare all of these. The address says
-/// nothing of where they are, so that all partitions have to be asked: once, as soon as one of those
-/// that were asked by address has answered in this way.
+/// nothing of where they are, so that all partitions have to be asked: once, as soon as one of
+/// those that were asked by address has answered in this way.
 extension CoordinatorNode {
     /// Partitions that decide by a share of their own points decide alike if the share is about the
     /// same everywhere; where one has more than the others by chance, it should not stand apart.

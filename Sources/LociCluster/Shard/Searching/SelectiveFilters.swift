@@ -70,8 +70,9 @@ extension ShardNode {
         }
     }
 
-    /// Points that the filter let through, of those that were looked at. Where payloads decide, only
-    /// those of the most promising points are asked, and as many of the others are taken to pass.
+    /// Points that the filter let through, of those that were looked at. Where payloads decide,
+    /// only those of the most promising points are asked, and as many of the others are taken to
+    /// pass.
     func passed(_ search: SearchTask) -> UInt64 {
         guard search.filter != nil, let scan = search.scan else { return 0 }
         let plans = scan.filters.values.map(\.plan)
