@@ -321,7 +321,10 @@ import Testing
                 stage.send(
                     .remove(Remove(space: Self.space, partition: 0)),
                     bulk: [Bytes(values: [PointID(1 + random.below(70))])], isMutation: true)
-            case 6, 7: truth.apply(stage.commit())
+            case 6, 7:
+                truth.apply(stage.commit())
+                // What is durable takes turns with queries before it is acknowledged.
+                while stage.node.isUnfinished { stage.release() }
             default:
                 if !stage.loads.isEmpty { stage.load(random.below(stage.loads.count)) }
                 stage.release()
