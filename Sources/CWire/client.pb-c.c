@@ -2730,7 +2730,7 @@ const ProtobufCMessageDescriptor loci__cells_answer__descriptor =
   (ProtobufCMessageInit) loci__cells_answer__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__matches_answer__field_descriptors[5] =
+static const ProtobufCFieldDescriptor loci__matches_answer__field_descriptors[6] =
 {
   {
     "count",
@@ -2792,6 +2792,18 @@ static const ProtobufCFieldDescriptor loci__matches_answer__field_descriptors[5]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "whole_partitions",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Loci__MatchesAnswer, n_whole_partitions),
+    offsetof(Loci__MatchesAnswer, whole_partitions),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__matches_answer__field_indices_by_name[] = {
   0,   /* field[0] = count */
@@ -2799,11 +2811,12 @@ static const unsigned loci__matches_answer__field_indices_by_name[] = {
   3,   /* field[3] = is_exhausted */
   4,   /* field[4] = passed */
   1,   /* field[1] = receipt */
+  5,   /* field[5] = whole_partitions */
 };
 static const ProtobufCIntRange loci__matches_answer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor loci__matches_answer__descriptor =
 {
@@ -2813,7 +2826,7 @@ const ProtobufCMessageDescriptor loci__matches_answer__descriptor =
   "Loci__MatchesAnswer",
   "loci",
   sizeof(Loci__MatchesAnswer),
-  5,
+  6,
   loci__matches_answer__field_descriptors,
   loci__matches_answer__field_indices_by_name,
   1,  loci__matches_answer__number_ranges,

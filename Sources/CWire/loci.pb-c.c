@@ -504,7 +504,7 @@ const ProtobufCMessageDescriptor loci__envelope__descriptor =
   (ProtobufCMessageInit) loci__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__receipt__field_descriptors[13] =
+static const ProtobufCFieldDescriptor loci__receipt__field_descriptors[15] =
 {
   {
     "shards_asked",
@@ -662,6 +662,30 @@ static const ProtobufCFieldDescriptor loci__receipt__field_descriptors[13] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "whole_partitions",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Receipt, whole_partitions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rounds",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Loci__Receipt, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__receipt__field_indices_by_name[] = {
   5,   /* field[5] = bytes_read */
@@ -670,6 +694,7 @@ static const unsigned loci__receipt__field_indices_by_name[] = {
   7,   /* field[7] = locations_active */
   3,   /* field[3] = pages_touched */
   2,   /* field[2] = partitions */
+  14,   /* field[14] = rounds */
   11,   /* field[11] = scoring_microseconds */
   10,   /* field[10] = shard_microseconds */
   1,   /* field[1] = shards_answered */
@@ -677,11 +702,12 @@ static const unsigned loci__receipt__field_indices_by_name[] = {
   4,   /* field[4] = tiers */
   8,   /* field[8] = total_microseconds */
   6,   /* field[6] = vectors_scored */
+  13,   /* field[13] = whole_partitions */
 };
 static const ProtobufCIntRange loci__receipt__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor loci__receipt__descriptor =
 {
@@ -691,7 +717,7 @@ const ProtobufCMessageDescriptor loci__receipt__descriptor =
   "Loci__Receipt",
   "loci",
   sizeof(Loci__Receipt),
-  13,
+  15,
   loci__receipt__field_descriptors,
   loci__receipt__field_indices_by_name,
   1,  loci__receipt__number_ranges,

@@ -1751,7 +1751,7 @@ const ProtobufCMessageDescriptor loci__news__descriptor =
   (ProtobufCMessageInit) loci__news__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor loci__shard_query__field_descriptors[7] =
+static const ProtobufCFieldDescriptor loci__shard_query__field_descriptors[8] =
 {
   {
     "space",
@@ -1837,12 +1837,25 @@ static const ProtobufCFieldDescriptor loci__shard_query__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "selective_share",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FLOAT,
+    0,   /* quantifier_offset */
+    offsetof(Loci__ShardQuery, selective_share),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned loci__shard_query__field_indices_by_name[] = {
   6,   /* field[6] = bound */
   5,   /* field[5] = filter */
   1,   /* field[1] = k */
   4,   /* field[4] = max_tier */
+  7,   /* field[7] = selective_share */
   0,   /* field[0] = space */
   2,   /* field[2] = with_payload */
   3,   /* field[3] = with_vector */
@@ -1850,7 +1863,7 @@ static const unsigned loci__shard_query__field_indices_by_name[] = {
 static const ProtobufCIntRange loci__shard_query__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor loci__shard_query__descriptor =
 {
@@ -1860,7 +1873,7 @@ const ProtobufCMessageDescriptor loci__shard_query__descriptor =
   "Loci__ShardQuery",
   "loci",
   sizeof(Loci__ShardQuery),
-  7,
+  8,
   loci__shard_query__field_descriptors,
   loci__shard_query__field_indices_by_name,
   1,  loci__shard_query__number_ranges,

@@ -238,6 +238,8 @@ extension Receipt {
         shardsAsked = max(shardsAsked, other.shardsAsked)
         shardsAnswered = shardsAsked - missing
         partitions = max(partitions, other.partitions)
+        wholePartitions = max(wholePartitions, other.wholePartitions)
+        rounds = max(rounds, other.rounds)
         pagesTouched += other.pagesTouched
         tiers.add(other.tiers)
         bytesRead += other.bytesRead

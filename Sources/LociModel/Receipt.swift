@@ -4,6 +4,10 @@ public struct Receipt: Equatable, Sendable {
     public var shardsAsked: UInt32 = 0
     public var shardsAnswered: UInt32 = 0
     public var partitions: UInt32 = 0
+    /// ... of them those in which every point was compared that passes the filter.
+    public var wholePartitions: UInt32 = 0
+    /// How often the coordinator asked shards for a query, one time after the other.
+    public var rounds: UInt32 = 0
     /// Pages that the answer needed: the sum over `tiers` of those that were there and those that
     /// were skipped.
     public var pagesTouched: UInt64 = 0
@@ -45,6 +49,7 @@ public struct Receipt: Equatable, Sendable {
     /// Adds work without counting an answer: one shard's several rounds.
     public mutating func addWork(of other: Receipt) {
         partitions += other.partitions
+        wholePartitions += other.wholePartitions
         pagesTouched += other.pagesTouched
         tiers.add(other.tiers)
         bytesRead += other.bytesRead

@@ -116,6 +116,10 @@ public final class LocalCollection {
         var query = ShardQuery(
             space: definition.space, k: UInt32(k), withPayload: false, withVector: false)
         query.filter = filter
+        if !filter.isEmpty {
+            query.selectiveShare = node.selectiveShare(
+                definition.space, k: k, locations: keys.count)
+        }
         query.bound = bound
         let answer = try ask(
             .shardQuery(query),

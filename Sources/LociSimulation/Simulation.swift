@@ -27,6 +27,8 @@ public struct SimulationReport: Equatable, Sendable {
     public var reads = 0
     /// Points that a query by address found right after their upsert was acknowledged, or later.
     public var foundByAddress = 0
+    /// ... of them in partitions that compared all points that pass a filter.
+    public var foundBySelection = 0
     public var degraded = 0
     /// Announcements, releases and questions about them that were answered, and pages that were
     /// fetched because of them by shards that have not crashed since.
@@ -183,6 +185,7 @@ public final class Simulation {
         report.unknown = workload.unknown
         report.reads = workload.reads
         report.foundByAddress = workload.foundByAddress
+        report.foundBySelection = workload.foundBySelection
         report.degraded = workload.degraded
         report.advised = workload.advised
         report.pagesPrefetched = shards.reduce(0) { $0 + Int($1.node?.tally(.told).issued ?? 0) }

@@ -49,8 +49,8 @@ extension Workload {
         case (.advice, .ticketAnswer(let answer)):
             advised += 1
             judge(answer)
-        case (.search(let id, let token, let isExact), .matches(let answer)):
-            judge(search: id, token, isExact, answer, message.bulk)
+        case (.search(let id, let token, let isExact, let groups), .matches(let answer)):
+            judge(search: id, token, isExact, groups, answer, message.bulk)
         case (.check(let check), _): judge(check, message, request.id)
         default: violation = "an answer of the wrong kind: \(message.body)"
         }
@@ -140,11 +140,12 @@ extension Workload {
             ).items) ?? []
         var tokens: [PointID: UInt64] = [:]
         for (id, payload) in zip(ids, payloads) {
-            guard payload.count == 16, payload.load(UInt64.self, at: 8) == id else {
+            let token = Self.token(in: payload)
+            guard payload == Self.payload(of: token, point: id) else {
                 violation = "point \(id) comes with another's payload"
                 return [:]
             }
-            tokens[id] = payload.load(UInt64.self, at: 0)
+            tokens[id] = token
         }
         return tokens
     }
@@ -173,11 +174,14 @@ extension Workload {
     }
 
     mutating func judge(
-        search id: PointID, _ token: UInt64, _ isExact: Bool, _ answer: MatchesAnswer,
-        _ bulk: [Bytes]
+        search id: PointID, _ token: UInt64, _ isExact: Bool, _ groups: Range<UInt64>,
+        _ answer: MatchesAnswer, _ bulk: [Bytes]
     ) {
         reads += 1
         let found = tokens(bulk, payloads: 3)
+        if let stranger = found.first(where: { !groups.contains(Self.group(of: $0.value)) }) {
+            violation = "the search found point \(stranger.key), which its filter forbids"
+        }
         for (match, token) in found where !(history[match]?.contains(token) ?? false) {
             violation = "the search found \(token) at point \(match), which was never written"
         }
@@ -195,6 +199,7 @@ extension Workload {
         guard isStill else { return }
         if found[id] == token {
             if !isExact { foundByAddress += 1 }
+            if answer.receipt.wholePartitions > 0, !isExact { foundBySelection += 1 }
         } else {
             violation = "\(isExact ? "an exact" : "a") search for point \(id) did not find it"
         }

@@ -52,7 +52,9 @@ extension Workload {
             }
         case (.search(let id), .matches(let answer)):
             if answer.isDegraded { return incomplete(check) }
-            judge(search: id, points[id]!.possible.first!, true, answer, message.bulk)
+            judge(
+                search: id, points[id]!.possible.first!, true, 0..<Self.groups, answer, message.bulk
+            )
         default: violation = "an answer of the wrong kind: \(message.body)"
         }
     }

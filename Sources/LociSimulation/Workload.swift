@@ -33,6 +33,8 @@ struct Workload {
     var fresh: [Int: PointID] = [:]
     /// Points that a search by address found, as it had to.
     var foundByAddress = 0
+    /// ... of them in partitions that compared all points that pass a filter.
+    var foundBySelection = 0
     var created = 0
     var checks: [Check] = []
     /// Points that the final retrieves have shown.
@@ -61,7 +63,7 @@ struct Workload {
         case delete([PointID: UInt64])
         case retrieve([PointID])
         /// A search for a point by its own vector, which must find it, with its token.
-        case search(PointID, token: UInt64, isExact: Bool)
+        case search(PointID, token: UInt64, isExact: Bool, groups: Range<UInt64>)
         /// What says how pages will be used, and changes no answer.
         case advice
         case check(Check)
@@ -155,7 +157,8 @@ struct Workload {
                     shape: [Self.cellCount, UInt64(Self.cellBytes)]))
             : .createCollection(
                 CreateCollection(
-                    name: Self.collection, dimension: UInt32(Self.dimension), metric: .l2))
+                    name: Self.collection, dimension: UInt32(Self.dimension), metric: .l2,
+                    indexedFields: ["group"]))
         return (.create(body), body, [])
     }
 
@@ -244,7 +247,7 @@ struct Workload {
             history[id, default: []].insert(written[id]!)
         }
         let vectors = order.flatMap { Self.vector(of: written[$0]!) }
-        let payloads = PayloadList(order.map { Bytes(values: [written[$0]!, $0]) })
+        let payloads = PayloadList(order.map { Self.payload(of: written[$0]!, point: $0) })
         return (
             .upsert(written),
             .upsert(Upsert(collection: Self.collection, count: UInt32(order.count))),
@@ -275,30 +278,25 @@ struct Workload {
             points[$0]!.isCertain && points[$0]!.possible.first! != 0
         }
         guard let id = certain.randomElement(using: &random) else { return nil }
-        return search(for: id, isExact: random.chance(0.5))
+        let isExact = random.chance(0.5)
+        guard random.chance(0.5) else { return search(for: id, isExact: isExact) }
+        // Among some of the groups, few or many.
+        let group = Self.group(of: points[id]!.possible.first!)
+        let groups = (group - min(group, UInt64(random.below(4))))..<(group + 1)
+        return search(for: id, isExact: isExact, groups: groups)
     }
 
-    func search(for id: PointID, isExact: Bool) -> (Action, Body, [Bytes]) {
+    func search(
+        for id: PointID, isExact: Bool, groups: Range<UInt64> = 0..<Self.groups
+    ) -> (Action, Body, [Bytes]) {
         let token = points[id]!.possible.first!
+        var query = Query(collection: Self.collection, k: 5, isExact: isExact)
+        if groups.count < Self.groups {
+            query.filter = "group >= \(groups.lowerBound) and group < \(groups.upperBound)"
+        }
         return (
-            .search(id, token: token, isExact: isExact),
-            .query(Query(collection: Self.collection, k: 5, isExact: isExact)),
+            .search(id, token: token, isExact: isExact, groups: groups), .query(query),
             [Bytes(values: Self.vector(of: token))]
         )
-    }
-
-    // MARK: What is written
-
-    static func bytes(of token: UInt64, cell: CellIndex) -> Bytes {
-        token == 0 ? Bytes(zeros: cellBytes) : Bytes(values: [token, cell, ~token])
-    }
-
-    /// A vector near one of five centres.
-    static func vector(of token: UInt64) -> [Float] {
-        var random = SeededRandom(seed: token)
-        let centre = Float(random.below(5)) * 10
-        return (0..<dimension).map { axis in
-            centre * Float(axis % 2 == 0 ? 1 : -1) + Float(random.unit() * 4)
-        }
     }
 }

@@ -326,14 +326,19 @@ public struct MatchesAnswer: Equatable, Sendable {
     public var isDegraded: Bool
     /// Fewer than k points exist that pass the filter.
     public var isExhausted: Bool
-    /// Points that were looked at and passed the filter; 0 without one, or if nobody counted.
+    /// Points that were looked at and passed the filter, estimated where payloads decide; 0 without
+    /// one, or if nobody counted.
     public var passed: UInt64
+    /// Partitions in which every point was compared that passes the filter: at most
+    /// `Limits.partitions`. Only shards say so.
+    public var wholePartitions: [PartitionIndex]
 
     public init(
         count: UInt32, receipt: Receipt, isDegraded: Bool = false, isExhausted: Bool = false,
-        passed: UInt64 = 0
+        passed: UInt64 = 0, wholePartitions: [PartitionIndex] = []
     ) {
         self.passed = passed
+        self.wholePartitions = wholePartitions
         self.count = count
         self.receipt = receipt
         self.isDegraded = isDegraded

@@ -113,7 +113,10 @@ extension MatchesAnswer {
         unsafe self.init(
             count: layout.count, receipt: try Receipt(layout.receipt),
             isDegraded: layout.is_degraded != 0, isExhausted: layout.is_exhausted != 0,
-            passed: layout.passed)
+            passed: layout.passed,
+            wholePartitions: Array(
+                UnsafeBufferPointer(
+                    start: layout.whole_partitions, count: layout.n_whole_partitions)))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__MatchesAnswer> {
@@ -121,7 +124,8 @@ extension MatchesAnswer {
             Loci__MatchesAnswer(
                 base: ProtobufCMessage(), count: count, receipt: receipt.layout(in: arena),
                 is_degraded: isDegraded ? 1 : 0, is_exhausted: isExhausted ? 1 : 0,
-                passed: passed),
+                passed: passed, n_whole_partitions: wholePartitions.count,
+                whole_partitions: arena.array(wholePartitions)),
             loci__matches_answer__init)
     }
 }

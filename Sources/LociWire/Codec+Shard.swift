@@ -219,7 +219,8 @@ extension ShardQuery {
             space: layout.space, k: layout.k, withPayload: layout.with_payload != 0,
             withVector: layout.with_vector != 0,
             maxTier: try Tier(decodedIfAny: layout.max_tier),
-            filter: try String(decoded: layout.filter), bound: try finite(layout.bound))
+            filter: try String(decoded: layout.filter), bound: try finite(layout.bound),
+            selectiveShare: try finite(layout.selective_share))
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__ShardQuery> {
@@ -227,7 +228,7 @@ extension ShardQuery {
             Loci__ShardQuery(
                 base: ProtobufCMessage(), space: space, k: k, with_payload: withPayload ? 1 : 0,
                 with_vector: withVector ? 1 : 0, max_tier: maxTier?.code ?? 0,
-                filter: arena.bytes(filter), bound: bound),
+                filter: arena.bytes(filter), bound: bound, selective_share: selectiveShare),
             loci__shard_query__init)
     }
 }

@@ -23,6 +23,8 @@ extension Receipt {
         shardMicroseconds = unsafe layout.shard_microseconds
         scoringMicroseconds = unsafe layout.scoring_microseconds
         codesScanned = unsafe layout.codes_scanned
+        wholePartitions = unsafe layout.whole_partitions
+        rounds = unsafe layout.rounds
     }
 
     func layout(in arena: Arena) -> UnsafeMutablePointer<Loci__Receipt> {
@@ -37,7 +39,7 @@ extension Receipt {
                 total_microseconds: totalMicroseconds,
                 coordinator_microseconds: coordinatorMicroseconds,
                 shard_microseconds: shardMicroseconds, scoring_microseconds: scoringMicroseconds,
-                codes_scanned: codesScanned),
+                codes_scanned: codesScanned, whole_partitions: wholePartitions, rounds: rounds),
             loci__receipt__init)
     }
 }

@@ -202,13 +202,17 @@ public struct ShardQuery: Equatable, Sendable {
     /// How far a code's estimate is trusted, in standard deviations of its error; 0 lets the shard
     /// choose.
     public var bound: Float
+    /// A partition of which the filter lets at most this part of the points through compares all
+    /// that pass, wherever they lie: 0, for none, to 1.
+    public var selectiveShare: Float
 
     public init(
         space: SpaceID, k: UInt32, withPayload: Bool, withVector: Bool, maxTier: Tier? = nil,
-        filter: String = "", bound: Float = 0
+        filter: String = "", bound: Float = 0, selectiveShare: Float = 0
     ) {
         self.filter = filter
         self.bound = bound
+        self.selectiveShare = selectiveShare
         self.maxTier = maxTier
         self.space = space
         self.k = k

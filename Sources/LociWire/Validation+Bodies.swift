@@ -136,6 +136,11 @@ extension CellsAnswer {
 
 extension MatchesAnswer {
     func validate(_ frames: BulkFrames) throws(LociError) {
+        guard wholePartitions.count <= Limits.partitions else {
+            throw LociError(
+                .invalidArgument,
+                "\(wholePartitions.count) partitions are over the limit of \(Limits.partitions).")
+        }
         try frames.expect(6)
         let count = Int(count)
         try frames.expect(0, bytes: count * 8)
@@ -163,6 +168,10 @@ extension ShardQuery {
         try checkFilter(filter)
         guard bound >= 0 else {
             throw LociError(.invalidArgument, "A bound of \(bound) deviations is not possible.")
+        }
+        guard (0...1).contains(selectiveShare) else {
+            throw LociError(
+                .invalidArgument, "A selective share of \(selectiveShare) is not possible.")
         }
         try frames.vectorAndLocations()
     }

@@ -32,6 +32,11 @@ struct BenchReport: Encodable {
     let recall: Double?
     let meanShardsAsked: Double
     let p99ShardsAsked: Int
+    let meanRounds: Double
+    let meanHardLocations: Double
+    let meanCodesScanned: Double
+    let meanVectorsCompared: Double
+    let exhaustedAnswers: UInt64
     let meanPagesTouched: Double
     let residentRatio: Double?
     let bytesRead: UInt64
@@ -70,6 +75,11 @@ struct BenchReport: Encodable {
             result.recallTotal == 0 ? nil : Double(result.recallHits) / Double(result.recallTotal)
         meanShardsAsked = Double(result.shardsAsked) / requests
         p99ShardsAsked = result.shardsAsked(percentile: 99)
+        meanRounds = Double(result.rounds) / requests
+        meanHardLocations = Double(result.locationsActive) / requests
+        meanCodesScanned = Double(result.codesScanned) / requests
+        meanVectorsCompared = Double(result.vectorsScored) / requests
+        exhaustedAnswers = result.exhausted
         meanPagesTouched = Double(result.pagesTouched) / requests
         residentRatio =
             result.pagesTouched == 0
@@ -98,6 +108,13 @@ struct BenchReport: Encodable {
         if let recall { table.add("recall", Show.decimal(recall, places: 4)) }
         table.add("shards asked, mean", Show.decimal(meanShardsAsked, places: 2))
         table.add("shards asked, p99", "\(p99ShardsAsked)")
+        if meanRounds > 0 {
+            table.add("rounds, mean", Show.decimal(meanRounds, places: 2))
+            table.add("hard locations, mean", Show.decimal(meanHardLocations, places: 1))
+            table.add("codes scanned, mean", Show.decimal(meanCodesScanned, places: 1))
+            table.add("vectors compared, mean", Show.decimal(meanVectorsCompared, places: 1))
+            table.add("exhausted answers", Show.count(exhaustedAnswers))
+        }
         table.add("pages touched, mean", Show.decimal(meanPagesTouched, places: 1))
         if let residentRatio {
             table.add("  of them resident", Show.decimal(100 * residentRatio, places: 1) + "%")

@@ -32,6 +32,13 @@ struct BenchResult: Codable {
     var shardsAsked: UInt64 = 0
     /// How many answers asked 0, 1, 2 ... shards; the last element also counts those with more.
     var shardCounts: [UInt64] = []
+    /// Times that shards were asked, one after the other.
+    var rounds: UInt64 = 0
+    var locationsActive: UInt64 = 0
+    var codesScanned: UInt64 = 0
+    var vectorsScored: UInt64 = 0
+    /// Answers with all points that there are.
+    var exhausted: UInt64 = 0
     var pagesTouched: UInt64 = 0
     var pagesResident: UInt64 = 0
     var bytesRead: UInt64 = 0
@@ -67,6 +74,10 @@ struct BenchResult: Codable {
     mutating func count(_ receipt: Receipt) {
         shardsAsked += UInt64(receipt.shardsAsked)
         count(shards: Int(receipt.shardsAsked), times: 1)
+        rounds += UInt64(receipt.rounds)
+        locationsActive += UInt64(receipt.locationsActive)
+        codesScanned += receipt.codesScanned
+        vectorsScored += receipt.vectorsScored
         pagesTouched += receipt.pagesTouched
         pagesResident += receipt.tiers[.dram].hits
         bytesRead += receipt.bytesRead
@@ -90,6 +101,11 @@ struct BenchResult: Codable {
         for (shards, times) in other.shardCounts.enumerated() {
             count(shards: shards, times: times)
         }
+        rounds += other.rounds
+        locationsActive += other.locationsActive
+        codesScanned += other.codesScanned
+        vectorsScored += other.vectorsScored
+        exhausted += other.exhausted
         pagesTouched += other.pagesTouched
         pagesResident += other.pagesResident
         bytesRead += other.bytesRead

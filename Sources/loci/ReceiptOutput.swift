@@ -5,6 +5,8 @@ struct ReceiptReport: Encodable {
     let shardsAsked: UInt32
     let shardsAnswered: UInt32
     let partitions: UInt32
+    let wholePartitions: UInt32
+    let rounds: UInt32
     let pagesTouched: UInt64
     let tiers: [TierReport]
     let joulesModelled: Double
@@ -22,6 +24,8 @@ struct ReceiptReport: Encodable {
         shardsAsked = receipt.shardsAsked
         shardsAnswered = receipt.shardsAnswered
         partitions = receipt.partitions
+        wholePartitions = receipt.wholePartitions
+        rounds = receipt.rounds
         pagesTouched = receipt.pagesTouched
         tiers = TierReport.all(receipt)
         joulesModelled = receipt.joules()
@@ -84,7 +88,11 @@ extension Receipt {
         var table = Table("receipt", "")
         table.add("shards asked", Show.count(shardsAsked))
         table.add("shards answered", Show.count(shardsAnswered))
+        if rounds > 0 { table.add("rounds", Show.count(rounds)) }
         table.add("partitions", Show.count(partitions))
+        if wholePartitions > 0 {
+            table.add("  of them compared as a whole", Show.count(wholePartitions))
+        }
         table.add("hard locations", Show.count(locationsActive))
         table.add("codes scanned", Show.count(codesScanned))
         table.add("vectors compared", Show.count(vectorsScored))

@@ -19,6 +19,8 @@ struct CollectionStage {
         var ids: [PointID] = []
         var scores: [Float] = []
         var receipt = Receipt()
+        var passed: UInt64 = 0
+        var wholePartitions: [PartitionIndex] = []
     }
 
     var node: ShardNode
@@ -102,13 +104,14 @@ struct CollectionStage {
     /// - Parameter locations: What is looked at in each partition.
     mutating func query(
         _ vector: [Float], k: Int, locations: [LocationID] = [ShardQuery.ownChoice],
-        filter: String = "", bound: Float = 0, on some: [PartitionIndex]? = nil
+        filter: String = "", bound: Float = 0, selectiveShare: Float = 0,
+        on some: [PartitionIndex]? = nil
     ) -> Answer {
         let message = send(
             .shardQuery(
                 ShardQuery(
                     space: Self.space, k: UInt32(k), withPayload: false, withVector: false,
-                    filter: filter, bound: bound)),
+                    filter: filter, bound: bound, selectiveShare: selectiveShare)),
             bulk: [Bytes(values: vector), wanted(locations, some)])
         guard let message, case .matches(let matches) = message.body, !matches.isDegraded else {
             Issue.record("query: \(String(describing: message?.body))")
@@ -116,7 +119,8 @@ struct CollectionStage {
         }
         return Answer(
             ids: message.bulk[0].values(), scores: message.bulk[2].values(),
-            receipt: matches.receipt)
+            receipt: matches.receipt, passed: matches.passed,
+            wholePartitions: matches.wholePartitions)
     }
 
     mutating func complete(

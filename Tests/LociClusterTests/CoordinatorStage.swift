@@ -1,6 +1,7 @@
 import LociBase
 import LociModel
 import LociPlacement
+import LociSearch
 import LociWire
 import Testing
 
@@ -71,6 +72,37 @@ struct CoordinatorStage {
     }
 }
 
+extension CoordinatorStage {
+    /// One that knows 600 hard locations at 0, 1, 2 ... on two partitions in turn, and 6,000
+    /// points.
+    static func withLocations() -> CoordinatorStage {
+        var stage = CoordinatorStage()
+        stage.define(
+            .createCollection(CreateCollection(name: "points", dimension: 1, metric: .l2)))
+        let space = stage.node.metadata.catalog.collections[0].space
+        for number in 0..<600 {
+            stage.node.collections[space]!.locations.insert(
+                LocationKey(
+                    partition: PartitionIndex(number % 2), location: LocationID(number / 2)),
+                generation: 1, centroid: [Float(number)])
+        }
+        for partition in stage.node.collections[space]!.following.indices {
+            stage.node.collections[space]!.following[partition].isHeard = true
+            stage.node.collections[space]!.following[partition].points = partition < 2 ? 3000 : 0
+        }
+        stage.node.collections[space]!.learning = .resting(points: 6000)
+        stage.node.collections[space]!.placement = 1
+        return stage
+    }
+
+    /// Asks for two neighbours of the point at 100.
+    mutating func query(_ change: (inout Query) -> Void = { _ in }) -> [CoordinatorDirective] {
+        var query = Query(collection: "points", k: 2)
+        change(&query)
+        return ask(.query(query), bulk: [Bytes(values: [Float(100)])])
+    }
+}
+
 struct Sent {
     let shard: ShardIndex
     let message: Message
@@ -92,6 +124,20 @@ extension [CoordinatorDirective] {
             switch message.body {
             case .ping, .hello: return nil
             default: return Sent(shard: shard, message: message)
+            }
+        }
+    }
+
+    /// The hard locations that queries ask for.
+    var locations: [LocationID] { locationKeys.map(\.location) }
+
+    var partitions: Set<PartitionIndex> { Set(locationKeys.map(\.partition)) }
+
+    private var locationKeys: [LocationKey] {
+        sent.flatMap { sent in
+            let pairs = sent.message.bulk[1].values(UInt32.self)
+            return stride(from: 0, to: pairs.count, by: 2).map {
+                LocationKey(partition: pairs[$0], location: pairs[$0 + 1])
             }
         }
     }

@@ -7,47 +7,8 @@ import Testing
 
 @testable import LociCluster
 
-/// How wide addresses are, filters, samples and reports.
+/// How wide addresses are, samples and reports.
 @Suite struct CoordinatorTuningTests {
-    private static let create = Body.createCollection(
-        CreateCollection(name: "points", dimension: 1, metric: .l2))
-
-    /// A coordinator that knows 600 hard locations at 0, 1, 2 ... on two partitions in turn, and
-    /// 6,000 points.
-    private func stage() -> CoordinatorStage {
-        var stage = CoordinatorStage()
-        stage.define(Self.create)
-        let space = stage.node.metadata.catalog.collections[0].space
-        for number in 0..<600 {
-            stage.node.collections[space]!.locations.insert(
-                LocationKey(
-                    partition: PartitionIndex(number % 2), location: LocationID(number / 2)),
-                generation: 1, centroid: [Float(number)])
-        }
-        for partition in stage.node.collections[space]!.following.indices {
-            stage.node.collections[space]!.following[partition].isHeard = true
-            stage.node.collections[space]!.following[partition].points = partition < 2 ? 3000 : 0
-        }
-        stage.node.collections[space]!.learning = .resting(points: 6000)
-        stage.node.collections[space]!.placement = 1
-        return stage
-    }
-
-    private func locations(_ directives: [CoordinatorDirective]) -> [LocationID] {
-        directives.sent.flatMap { sent in
-            let pairs = sent.message.bulk[1].values(UInt32.self)
-            return stride(from: 1, to: pairs.count, by: 2).map { pairs[$0] }
-        }
-    }
-
-    private func ask(
-        _ stage: inout CoordinatorStage, _ change: (inout Query) -> Void
-    ) -> [CoordinatorDirective] {
-        var query = Query(collection: "points", k: 2)
-        change(&query)
-        return stage.ask(.query(query), bulk: [Bytes(values: [Float(100)])])
-    }
-
     private func store(_ stage: inout CoordinatorStage, _ tuning: [RecallSetting]) {
         let started = stage.ask(.storeTuning(StoreTuning(collection: "points", tuning: tuning)))
         #expect(started.replies.isEmpty, "not durable yet")
@@ -60,13 +21,13 @@ import Testing
     }
 
     @Test func aRadiusIsAFactorOfTheSquaredDistance() {
-        var stage = stage()
+        var stage = CoordinatorStage.withLocations()
         // Nearest at 100.5 is 0.25 away, squared.
         func count(_ radius: Float, probes: UInt32 = 0) -> Int {
             var query = Query(collection: "points", k: 2, probes: probes)
             query.radius = radius
             let asked = stage.ask(.query(query), bulk: [Bytes(values: [Float(100.5)])])
-            return locations(asked).count
+            return asked.locations.count
         }
         #expect(count(1) == 2)
         #expect(count(8.9) == 2)
@@ -77,10 +38,10 @@ import Testing
     }
 
     @Test func aQueryIsAsWideAsItsRecallWants() {
-        var stage = stage()
-        let usual = locations(ask(&stage) { _ in }).count
+        var stage = CoordinatorStage.withLocations()
+        let usual = stage.query().locations.count
         #expect(usual == SearchTuning().leastProbes)
-        func count(_ recall: Float) -> Int { locations(ask(&stage) { $0.recall = recall }).count }
+        func count(_ recall: Float) -> Int { stage.query { $0.recall = recall }.locations.count }
         #expect(count(0.9) < count(0.95) && count(0.95) < count(0.99))
 
         store(
@@ -91,17 +52,17 @@ import Testing
             ])
         #expect([count(0.5), count(0.9), count(0.91), count(0.97)] == [3, 3, 5, 5])
         // No recall is named: at least the standard one.
-        #expect(locations(ask(&stage) { _ in }).count == 5)
+        #expect(stage.query().locations.count == 5)
         #expect(count(0.99) >= 24)
         // What is said outright counts more.
-        #expect(locations(ask(&stage) { $0.probes = 2 }).count == 2)
+        #expect(stage.query { $0.probes = 2 }.locations.count == 2)
 
         store(&stage, [])
-        #expect(locations(ask(&stage) { _ in }).count == usual)
+        #expect(stage.query().locations.count == usual)
     }
 
     @Test func whatWasTunedSurvivesARestartAndGoesWithTheCollection() throws {
-        var stage = stage()
+        var stage = CoordinatorStage.withLocations()
         let tuning = [RecallSetting(recall: 0.9, probes: 3, radius: 1.25)]
         let started = stage.ask(.storeTuning(StoreTuning(collection: "points", tuning: tuning)))
         let space = stage.node.metadata.catalog.collections[0].space
@@ -116,91 +77,8 @@ import Testing
         #expect(none.failure?.code == .notFound)
     }
 
-    private func matches(_ ids: [PointID], passed: UInt64) -> (Body, [Bytes]) {
-        (
-            .matches(MatchesAnswer(count: UInt32(ids.count), receipt: Receipt(), passed: passed)),
-            [
-                Bytes(values: ids), Bytes(values: ids.map { _ in UInt64(1) }),
-                Bytes(values: ids.map { Float($0) }), Bytes(zeros: ids.count * 4), Bytes(), Bytes(),
-            ]
-        )
-    }
-
-    /// Answers all parts of a round alike, each with so many points that passed.
-    private func answer(
-        _ stage: inout CoordinatorStage, _ asked: [CoordinatorDirective], ids: Int, passed: UInt64
-    ) -> [CoordinatorDirective] {
-        var last: [CoordinatorDirective] = []
-        for (index, sent) in asked.sent.enumerated() {
-            let ids = (0..<ids).map { PointID(index * 100 + $0) }
-            let (body, bulk) = matches(ids, passed: passed)
-            last = stage.reply(sent, body, bulk: bulk)
-        }
-        return last
-    }
-
-    @Test func aFilterTravelsInCanonicalFormAndAWrongOneIsRefused() throws {
-        var stage = stage()
-        let asked = ask(&stage) { $0.filter = "  year>=2024   AND topic='sport'" }
-        #expect(!asked.sent.isEmpty)
-        for sent in asked.sent {
-            guard case .shardQuery(let query) = sent.message.body else {
-                Issue.record("no query")
-                return
-            }
-            #expect(query.filter == "year >= 2024 and topic = \"sport\"")
-        }
-        let wrong = ask(&stage) { $0.filter = "year >=" }
-        #expect(wrong.failure?.code == .invalidArgument && wrong.sent.isEmpty)
-    }
-
-    @Test func aFilterWidensUntilEnoughPointsHavePassed() {
-        var stage = stage()
-        // Of 8 hard locations only 2 points pass, where 16 are wanted: ten times as many are asked.
-        let first = ask(&stage) { $0.filter = "a = 1" }
-        #expect(locations(first).count == 8)
-        let second = answer(&stage, first, ids: 1, passed: 1)
-        #expect(locations(second).count == 80)
-        let third = answer(&stage, second, ids: 2, passed: 8)
-        guard case .matches(let matches)? = third.replies.first?.body else {
-            Issue.record("enough have passed")
-            return
-        }
-        #expect(matches.count == 2 && !matches.isExhausted && matches.passed == 16)
-    }
-
-    @Test func aShardThatDoesNotCountWhatPassedIsTakenAtItsMatches() {
-        var stage = stage()
-        let first = ask(&stage) { $0.filter = "a = 1" }
-        let over = answer(&stage, first, ids: 2, passed: 0)
-        guard case .matches(let matches)? = over.replies.first?.body else {
-            Issue.record("k points were found")
-            return
-        }
-        #expect(matches.count == 2 && !matches.isExhausted)
-    }
-
-    @Test func aFilterThatFewPassEndsWithAllHardLocations() {
-        var stage = stage()
-        var asked = ask(&stage) { $0.filter = "a = 1" }
-        var rounds = 0
-        while asked.replies.isEmpty, rounds < 10 {
-            rounds += 1
-            asked = answer(&stage, asked, ids: 0, passed: 0)
-            if locations(asked).contains(ShardQuery.everyLocation) { break }
-        }
-        #expect(rounds < 4)
-        #expect(locations(asked) == Array(repeating: ShardQuery.everyLocation, count: 4))
-        let over = answer(&stage, asked, ids: 0, passed: 0)
-        guard case .matches(let matches)? = over.replies.first?.body else {
-            Issue.record("all were asked")
-            return
-        }
-        #expect(matches.isExhausted && matches.count == 0 && !matches.isDegraded)
-    }
-
     @Test func aSampleComesFromPartitionsInProportion() {
-        var stage = stage()
+        var stage = CoordinatorStage.withLocations()
         let space = stage.node.metadata.catalog.collections[0].space
         stage.node.collections[space]!.following[1].points = 1000
         let asked = stage.ask(
@@ -232,9 +110,9 @@ import Testing
     }
 
     @Test func aReportAddsUpWhatShardsSay() {
-        var stage = stage()
+        var stage = CoordinatorStage.withLocations()
         store(&stage, [RecallSetting(recall: 0.9, probes: 3, radius: 1)])
-        _ = ask(&stage) { $0.probes = 1 }
+        _ = stage.query { $0.probes = 1 }
         let asked = stage.ask(.collectionInfo(CollectionInfo(collection: "points")))
         #expect(asked.sent.count == 2)
         var over: [CoordinatorDirective] = []
@@ -260,7 +138,7 @@ import Testing
     }
 
     @Test func aReportWithoutSomeShardShowsIt() {
-        var stage = stage()
+        var stage = CoordinatorStage.withLocations()
         let asked = stage.ask(.collectionInfo(CollectionInfo(collection: "points")))
         _ = stage.handle(
             .undeliverable(

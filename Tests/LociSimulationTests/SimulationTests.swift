@@ -15,6 +15,7 @@ import Testing
         var prefetched = 0
         var warmed = 0
         var found = 0
+        var selected = 0
         let first = group * Self.seedsPerGroup + 1
         for seed in first..<(first + Self.seedsPerGroup) {
             let report = Simulation(seed: seed).run()
@@ -25,6 +26,7 @@ import Testing
             prefetched += report.pagesPrefetched
             warmed += report.pagesWarmed
             found += report.foundByAddress
+            selected += report.foundBySelection
         }
         // The runs reach what they are for.
         #expect(crashes >= 10)
@@ -33,6 +35,7 @@ import Testing
         #expect(prefetched >= 50)
         #expect(warmed >= 10)
         #expect(found >= 200)
+        #expect(selected >= 10)
     }
 
     /// Without faults and with one client, what processes tell each other changes no answer.

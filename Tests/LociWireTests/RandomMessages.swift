@@ -65,6 +65,8 @@ struct RandomMessages {
         receipt.shardMicroseconds = number()
         receipt.scoringMicroseconds = number()
         receipt.codesScanned = number()
+        receipt.wholePartitions = number()
+        receipt.rounds = number()
         return receipt
     }
 
@@ -266,7 +268,8 @@ struct RandomMessages {
         case 19:
             let body = MatchesAnswer(
                 count: UInt32(n), receipt: receipt(), isDegraded: flag(), isExhausted: flag(),
-                passed: number())
+                passed: number(),
+                wholePartitions: (0..<random.below(4)).map { _ in number() })
             return (
                 .matches(body),
                 [bytes(n * 8), bytes(n * 8), floats(n)] + payloads(n) + [vectors]
@@ -366,7 +369,8 @@ struct RandomMessages {
                 .shardQuery(
                     ShardQuery(
                         space: space, k: UInt32(n), withPayload: flag(), withVector: flag(),
-                        maxTier: tier(), filter: text(), bound: Float(random.unit()))),
+                        maxTier: tier(), filter: text(), bound: Float(random.unit()),
+                        selectiveShare: Float(random.unit()))),
                 [floats(6), bytes(n * 8)]
             )
         case 37:

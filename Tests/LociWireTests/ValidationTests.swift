@@ -167,6 +167,15 @@ import Testing
         #expect(sentence(.shardQuery(asked), vector + [Bytes()]) == "valid")
         asked.bound = -1
         #expect(sentence(.shardQuery(asked), vector + [Bytes()]) != "valid")
+        asked.bound = 0
+        for share in [Float(0), 0.25, 1] {
+            asked.selectiveShare = share
+            #expect(sentence(.shardQuery(asked), vector + [Bytes()]) == "valid")
+        }
+        for share in [Float(-0.1), 1.1, .nan] {
+            asked.selectiveShare = share
+            #expect(sentence(.shardQuery(asked), vector + [Bytes()]) != "valid")
+        }
     }
 
     @Test func completionsHaveBounds() {

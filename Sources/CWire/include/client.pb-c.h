@@ -393,13 +393,19 @@ struct  Loci__MatchesAnswer
   protobuf_c_boolean is_degraded;
   protobuf_c_boolean is_exhausted;
   /*
-   * Points that were looked at and passed the filter; 0 without one, or if nobody counted.
+   * Points that were looked at and passed the filter, estimated where payloads decide; 0 without
+   * one, or if nobody counted.
    */
   uint64_t passed;
+  /*
+   * Partitions in which every point was compared that passes the filter; only from shards.
+   */
+  size_t n_whole_partitions;
+  uint32_t *whole_partitions;
 };
 #define LOCI__MATCHES_ANSWER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__matches_answer__descriptor) \
-    , 0, NULL, 0, 0, 0 }
+    , 0, NULL, 0, 0, 0, 0,NULL }
 
 
 /*

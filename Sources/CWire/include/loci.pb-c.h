@@ -212,10 +212,18 @@ struct  Loci__Receipt
    * Compared by their codes.
    */
   uint64_t codes_scanned;
+  /*
+   * Of the partitions those in which every point was compared that passes the filter.
+   */
+  uint32_t whole_partitions;
+  /*
+   * How often shards were asked, one after the other.
+   */
+  uint32_t rounds;
 };
 #define LOCI__RECEIPT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__receipt__descriptor) \
-    , 0, 0, 0, 0, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /*

@@ -272,10 +272,15 @@ struct  Loci__ShardQuery
    * How far a code's estimate is trusted, in standard deviations of its error; 0: as is usual.
    */
   float bound;
+  /*
+   * A partition of which the filter lets at most this part of the points through compares all that
+   * pass, wherever they lie; 0: none does.
+   */
+  float selective_share;
 };
 #define LOCI__SHARD_QUERY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&loci__shard_query__descriptor) \
-    , 0, 0, 0, 0, 0, {0,NULL}, 0 }
+    , 0, 0, 0, 0, 0, {0,NULL}, 0, 0 }
 
 
 /*

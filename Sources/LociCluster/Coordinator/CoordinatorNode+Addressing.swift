@@ -64,13 +64,6 @@ extension CoordinatorNode {
             stored: stored, tuning)
     }
 
-    /// All hard locations of all partitions.
-    var everywhere: [LocationKey] {
-        (0..<PartitionIndex(metadata.map.partitions)).map {
-            LocationKey(partition: $0, location: ShardQuery.everyLocation)
-        }
-    }
-
     /// The hard locations to look at. Partitions whose news has not come yet choose for themselves,
     /// so that what was acknowledged is found before the copy here has caught up.
     func address(

@@ -45,15 +45,19 @@ extension CoordinatorNode {
             collections[space]?.queries += 1
             collections[space]?.partitionsAsked += UInt64(Set(wanted.map(\.partition)).count)
         case .everywhere:
-            wanted = everywhere
+            wanted = rest(of: search, each: ShardQuery.everyLocation)
             operation.receipt.locationsActive = UInt32(collections[space]?.locations.count ?? 0)
+        case .rest:
+            wanted = rest(of: search, each: ShardQuery.ownChoice)
         case .elsewhere:
             wanted = elsewhere(operation)
         }
         search.asked = wanted.count
-        search.passed = 0
+        if search.wholePartitions.isEmpty { search.passed = 0 }
+        operation.receipt.rounds += 1
         operation.kind = .query(search)
         let query = search.query
+        let selectiveShare = selectiveShare(search)
         for (shard, locations) in byShard(wanted) {
             ask(
                 shard,
@@ -61,7 +65,7 @@ extension CoordinatorNode {
                     ShardQuery(
                         space: space, k: query.k, withPayload: query.withPayload,
                         withVector: query.withVector, maxTier: query.maxTier,
-                        filter: query.filter)),
+                        filter: query.filter, selectiveShare: selectiveShare)),
                 bulk: [Bytes(values: search.vector), locations], part: Int(shard),
                 for: &operation, into: &directives)
         }
@@ -97,12 +101,16 @@ extension CoordinatorNode {
     private func wider(
         _ query: QueryOperation, found: Int
     ) -> QueryOperation.Reach? {
-        guard case .address = query.reach, !query.hasSkipped else { return nil }
         let k = Int(query.query.k)
+        let isWhole = query.wholePartitions.count >= metadata.map.partitions
+        guard !query.hasSkipped, !isWhole else { return nil }
+        switch query.reach {
+        case .address: if !query.wholePartitions.isEmpty { return .rest }
+        case .rest: return found < k ? .everywhere : nil
+        case .everywhere, .elsewhere: return nil
+        }
         let isFiltered = !query.query.filter.isEmpty
-        // Of points that pass a filter, as many are wanted as an unfiltered query looks at for k:
-        // else the k that were found would often not be the k nearest.
-        let wanted = isFiltered ? k * WideningPolicy.passedPerNeighbour : k
+        let wanted = isFiltered ? k * SearchTuning.passedPerNeighbour : k
         let isCounted = isFiltered && query.passed > 0
         let passed = max(Int(clamping: query.passed), found)
         guard found < k || isCounted && passed < wanted else { return nil }
@@ -127,6 +135,8 @@ extension CoordinatorNode {
         guard case .query(var query) = operation.kind else { return }
         if matches.isDegraded { query.hasSkipped = true }
         query.passed &+= matches.passed
+        query.wholePartitions.formUnion(
+            matches.wholePartitions.lazy.filter { $0 < metadata.map.partitions })
         let ids = bulk[0].values(PointID.self)
         let versions = bulk[1].values(UInt64.self)
         let scores = bulk[2].values(Float.self)
@@ -218,8 +228,6 @@ extension CoordinatorNode {
 private enum WideningPolicy {
     /// Hard locations of the second try, when the first found fewer than k points.
     static let probes = 256
-    /// Points that pass a filter for each neighbour that is wanted.
-    static let passedPerNeighbour = 8
     /// Hard locations grow by what seems to be missing and so much more ...
     static let reserve = 1.25
     /// ... but at least and at most by these factors.

@@ -128,6 +128,8 @@ struct QueryOperation: Sendable {
     enum Reach: Equatable, Sendable {
         case address(AddressWidth)
         case everywhere
+        /// The filter is selective: partitions that were not yet looked at as a whole.
+        case rest
         /// No shard of the address answers: others are asked for what they have.
         case elsewhere
     }
@@ -140,8 +142,11 @@ struct QueryOperation: Sendable {
     var widenings = 0
     /// Hard locations that the last round asked for.
     var asked = 0
-    /// Points that passed the filter in the last round.
+    /// Points that passed the filter in the last round, and in partitions that it did not ask any
+    /// more.
     var passed: UInt64 = 0
+    /// Partitions in which every point was compared that passes the filter: not asked again.
+    var wholePartitions: Set<PartitionIndex> = []
     /// Some shard has skipped postings because of `maxTier`.
     var hasSkipped = false
     var matches: [FoundMatch] = []

@@ -19,6 +19,9 @@ struct SearchTask: Sendable {
     var partitions: [PartitionIndex] = []
     /// Once the plan is made.
     var scan: CodeScanning?
+    /// Those of the partitions in which every point that passes the filter is to be compared,
+    /// whatever its code says. They are chosen when the plan is made.
+    var wholePartitions: [PartitionIndex] = []
     /// Once everything is scanned.
     var comparing: Comparing?
     /// What was compared before points were taken up that had changed meanwhile.
@@ -38,8 +41,13 @@ struct SearchTask: Sendable {
         }
     }
 
-    /// Every point is to be compared, whatever its code says.
+    /// All partitions are wanted as a whole.
     var isExhaustive: Bool { wanted.contains { $0.location == ShardQuery.everyLocation } }
+
+    /// No posting is to be scanned.
+    var isWhole: Bool { wholePartitions.count == partitions.count }
+
+    func isWhole(_ partition: PartitionIndex) -> Bool { wholePartitions.contains(partition) }
 }
 
 /// Scanning postings a few pages at a time, while they may change.
@@ -65,6 +73,8 @@ struct CodeScanning: Sendable {
 
     var scanner: PostingScanner
     var candidates: CandidateSet
+    /// Points of whole partitions, as far as indexes let them through.
+    var inserted: UInt64 = 0
     var scanned: [Scanned] = []
     /// Runs to come, the next one last.
     var pending: [Run] = []
@@ -73,6 +83,8 @@ struct CodeScanning: Sendable {
     /// How often the postings were looked over for rows that had come meanwhile.
     var plans = 0
     var filters: [PartitionIndex: PartitionFilter] = [:]
+    /// Candidates whose payloads were looked at.
+    var verified: UInt64 = 0
     /// Candidates whose payloads still have to be looked at, the most promising last.
     var unverified: [Candidate]?
     var verifying: [Candidate] = []

@@ -153,7 +153,8 @@ extension ShardNode {
     ) {
         let metric = search.definition.metric
         guard let page else {
-            if search.isExhaustive || comparing.completion != nil { return }
+            let isWhole = search.isWhole(comparing.items[part.lowerBound].partition)
+            if isWhole || comparing.completion != nil { return }
             for item in comparing.items[part] {
                 let score = metric.kernelScore(fromEstimate: item.estimate)
                 comparing.best.insert(Comparing.Compared(item: item, score: score))

@@ -14,11 +14,13 @@ extension ShardNode {
     /// Scans the pages that are held, and those that are in memory. Returns those that are needed
     /// next; none when everything is scanned, or when the task has failed.
     mutating func scan(_ search: inout SearchTask, _ task: inout PageTask) -> [PageNeed] {
-        if search.scan == nil { search.scan = newScan(search) }
+        if search.scan == nil {
+            search.scan = newScan(search)
+            chooseWholePartitions(&search)
+        }
         let started = stopwatch()
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
         let view = slices(wantedBy: search)
-        if search.isExhaustive { return verify(&search.scan!, search, view, &task) }
         for asked in search.scan!.asked {
             // A page that was not to be asked for is left out, and the receipt says so.
             guard let page = task.held[asked.run.address] else { continue }
@@ -43,7 +45,8 @@ extension ShardNode {
             let needs = verify(&search.scan!, search, view, &task)
             if !needs.isEmpty || task.isPausing { return needs }
         }
-        task.receipt.partitions = search.scan!.partitions
+        task.receipt.wholePartitions = UInt32(search.wholePartitions.count)
+        task.receipt.partitions = search.scan!.partitions + task.receipt.wholePartitions
         task.receipt.locationsActive = UInt32(search.scan!.scanned.count)
         task.receipt.codesScanned = search.scan!.scanner.codesScanned
         return []
@@ -79,28 +82,10 @@ extension ShardNode {
             bound = 2 * bound
             margin = negligible(beta: step.beta, search)
         }
-        var scan = CodeScanning(
+        return CodeScanning(
             scanner: PostingScanner(
                 search.definition, coder: coder, vector: search.vector, bound: bound),
             candidates: CandidateSet(k: search.k, margin: margin))
-        if search.isExhaustive { insertEverything(&scan, search) }
-        return scan
-    }
-
-    /// Makes every point of the wanted partitions a candidate, as far as indexes let it through.
-    private func insertEverything(_ scan: inout CodeScanning, _ search: SearchTask) {
-        for partition in Set(search.wanted.map(\.partition)).sorted() {
-            guard let slice = workers[partition]?.state.slices[search.space] else { continue }
-            let allowed = Self.filterPlan(&scan, search, slice)?.cells
-            for (cell, record) in slice.points.records.enumerated() where record.isLive {
-                if let allowed, !allowed.contains(CellNumber(cell)) { continue }
-                scan.candidates.insert(
-                    Candidate(
-                        partition: partition, cell: CellNumber(cell), id: record.id,
-                        version: record.version, estimate: 0, lower: -.infinity),
-                    upper: .infinity, isCertain: false)
-            }
-        }
     }
 
     /// Makes points that changed before they were compared candidates again, as they are now.
@@ -223,7 +208,7 @@ extension ShardNode {
     }
 
     /// What the partition's indexes say of the filter, asked again after a change.
-    private static func filterPlan(
+    static func filterPlan(
         _ scan: inout CodeScanning, _ search: SearchTask, _ slice: CollectionSlice
     ) -> FilterPlan? {
         guard let filter = search.filter else { return nil }
@@ -274,6 +259,7 @@ extension ShardNode {
         _ scan: inout CodeScanning, _ filter: Filter, _ view: [CollectionSlice],
         _ held: [PageAddress: Bytes]
     ) {
+        scan.verified += UInt64(scan.verifying.count)
         for candidate in scan.verifying {
             guard let slice = unchanged(candidate, view) else {
                 scan.changed.append(

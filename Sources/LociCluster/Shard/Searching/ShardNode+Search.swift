@@ -74,7 +74,7 @@ extension ShardNode {
             if search.gathering == nil {
                 let needs = compare(&search.comparing!, search, &task)
                 if !needs.isEmpty || task.isPausing { return needs }
-                if !search.comparing!.changed.isEmpty, search.isExhaustive {
+                if !search.comparing!.changed.isEmpty, search.isWhole {
                     goOn(&search, &task)
                     continue
                 }
@@ -162,7 +162,7 @@ extension ShardNode {
     func locations(of search: SearchTask, _ view: [CollectionSlice]) -> [LocationKey] {
         var keys: [LocationKey] = []
         keys.reserveCapacity(search.wanted.count)
-        for key in search.wanted {
+        for key in search.wanted where !search.isWhole(key.partition) {
             guard let index = view.firstIndex(where: { $0.partition == key.partition }) else {
                 continue
             }
@@ -227,14 +227,6 @@ extension ShardNode {
         }
     }
 
-    /// Points that the filter let through, of those that were looked at.
-    private func passed(_ search: SearchTask) -> UInt64 {
-        guard search.filter != nil, let scan = search.scan else { return 0 }
-        let isExact = scan.filters.values.allSatisfy(\.plan.isExact)
-        return isExact && !search.isExhaustive
-            ? scan.scanner.passed : UInt64(scan.candidates.candidates.count)
-    }
-
     private mutating func answer(
         _ search: SearchTask, _ gathering: Gathering, _ task: inout PageTask,
         into directives: inout [ShardDirective]
@@ -250,7 +242,8 @@ extension ShardNode {
             .matches(
                 MatchesAnswer(
                     count: UInt32(found.count), receipt: finish(task.receipt, search.asker),
-                    isDegraded: task.hasSkipped, passed: passed(search))),
+                    isDegraded: task.hasSkipped, passed: passed(search),
+                    wholePartitions: search.wholePartitions)),
             bulk: [
                 Bytes(values: found.map(\.id)), Bytes(values: found.map(\.record.version)),
                 Bytes(values: found.map(\.score)), payloads.lengths, payloads.blob, vectors,
