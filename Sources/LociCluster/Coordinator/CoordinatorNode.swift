@@ -169,6 +169,7 @@ public struct CoordinatorNode: Sendable {
         }) {
             return "shard \(behind) has an old catalog"
         }
+        if !sequencesInFlight.isEmpty { return "mutations are under way" }
         for space in collections.keys.sorted() {
             let state = collections[space]!
             if !state.isCurrent { return "collection \(space) awaits news" }
