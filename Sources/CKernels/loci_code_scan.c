@@ -12,8 +12,13 @@ enum { factors_offset = 8, factor_bytes = sizeof(loci_code_factors), sign_offset
 
 typedef loci_code_scan_query scan_query;
 
-/// Rows that are fetched ahead: enough for a load from memory to arrive in time.
-enum { rows_ahead = 16 };
+/// Long rows that are fetched ahead: enough for a load from memory to arrive in time. Of short ones
+/// those that are scanned next, together.
+enum { rows_ahead = 16, bytes_ahead = 4096 };
+
+/// Whether rows are so much longer than what most scans look at that some of their bytes are not
+/// fetched.
+LOCI_INLINE int is_long(size_t stride, size_t looked_at) { return stride > looked_at + 128; }
 
 /// Where rows are longer than what most scans look at, hardware does not foresee the next one.
 LOCI_INLINE void fetch_ahead(const uint8_t *row, size_t stride, size_t looked_at) {
@@ -165,11 +170,11 @@ LOCI_AVX512 LOCI_INLINE size_t scan_words(const uint8_t *rows, size_t stride, si
                                           loci_code_candidate *found) {
   const int bits = query->bits;
   const size_t looked_at = sign_offset + words * 8;
-  const int is_long = stride > looked_at + 128;
+  const int fetches = is_long(stride, looked_at);
   size_t kept = 0;
   for (size_t i = 0; i < count; ++i) {
     const uint8_t *row = rows + i * stride;
-    if (is_long && i + rows_ahead < count) fetch_ahead(row, stride, looked_at);
+    if (fetches && i + rows_ahead < count) fetch_ahead(row, stride, looked_at);
     __m512i sum = add_plane(_mm512_setzero_si512(), row + sign_offset, query->values, words);
     int32_t ones = _mm512_reduce_add_epi32(sum);
     loci_code_factors factors = factors_at(row + factors_offset);
@@ -196,8 +201,23 @@ LOCI_AVX512 static size_t scan_avx512(const uint8_t *rows, size_t stride, size_t
 #endif
 
 void loci_code_fetch(const uint8_t *rows, size_t stride, size_t count, size_t looked_at) {
+  if (!is_long(stride, looked_at)) {
+    const size_t bytes = count * stride < bytes_ahead ? count * stride : bytes_ahead;
+    for (size_t b = 0; b < bytes; b += 64) __builtin_prefetch(rows + b);
+    return;
+  }
   for (size_t i = 0; i < count && i < rows_ahead; ++i) {
     for (size_t b = 0; b < looked_at; b += 64) __builtin_prefetch(rows + i * stride + b);
+  }
+}
+
+void loci_candidate_fetch(const loci_code_candidate *found, size_t count, const uint8_t *table,
+                          size_t stride, size_t rows) {
+  for (size_t i = 0; i < count; ++i) {
+    if (found[i].cell >= rows) continue;
+    const uint8_t *row = table + found[i].cell * stride;
+    __builtin_prefetch(row);
+    __builtin_prefetch(row + stride - 1);
   }
 }
 

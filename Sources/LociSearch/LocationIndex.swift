@@ -144,17 +144,21 @@ public struct LocationIndex: Sendable {
     /// factor of its squared distance (SPANN, equation 3; the factor is `1 + epsilon`). Inner
     /// products have no such factor: there the `most` best count. Ties go by key.
     /// - Parameter generation: Only locations of this generation.
-    /// - Parameter isAllowed: Only rows for which this holds. `generation` is much faster.
+    /// - Parameters:
+    ///   - isAllowed: Only rows for which this holds. `generation` is much faster.
+    ///   - isEstimate: The codes have the last word, as in a copy without exact locations: for
+    ///     queries, of which nothing is logged.
     public func address(
         of query: [Float], metric: Metric, most: Int, least: Int = 1, epsilon: Float,
-        generation: UInt32? = nil, among isAllowed: ((Int) -> Bool)? = nil
+        generation: UInt32? = nil, isEstimate: Bool = false,
+        among isAllowed: ((Int) -> Bool)? = nil
     ) -> [ActiveLocation] {
         let smallerIsNearer = metric != .dot
         let isBounded = smallerIsNearer && epsilon < .infinity
         let wanted = LocationScan.Wanted(
             most: max(most, 1), least: min(max(least, 1), max(most, 1)),
             factor: isBounded ? 1 + epsilon : .infinity)
-        let ranked = ranked(query, metric, wanted, generation, isAllowed)
+        let ranked = ranked(query, metric, wanted, generation, isEstimate, isAllowed)
         guard let nearest = ranked.first else { return [] }
         let bound = isBounded ? (1 + epsilon) * max(0, nearest.cost) : .infinity
         var active: [ActiveLocation] = []
@@ -175,7 +179,7 @@ public struct LocationIndex: Sendable {
         let wanted = LocationScan.Wanted(
             most: most == 1 ? 1 : max(most, Closure.candidates), least: 1,
             factor: epsilon < .infinity ? 1 + epsilon : .infinity)
-        let ranked = ranked(vector, .l2, wanted, generation, nil)
+        let ranked = ranked(vector, .l2, wanted, generation, false, nil)
         let active = ranked.map {
             ActiveLocation(key: keys[Int($0.row)], score: max(0, $0.cost))
         }
@@ -197,7 +201,7 @@ public struct LocationIndex: Sendable {
 
     private func ranked(
         _ query: [Float], _ metric: Metric, _ wanted: LocationScan.Wanted, _ generation: UInt32?,
-        _ isAllowed: ((Int) -> Bool)?
+        _ isEstimate: Bool, _ isAllowed: ((Int) -> Bool)?
     ) -> [LocationScan.Candidate] {
         precondition(query.count == dimension)
         var chosen = layers.indices
@@ -207,7 +211,7 @@ public struct LocationIndex: Sendable {
         }
         var scan = LocationScan(
             query: query, metric: metric, wanted: wanted,
-            isExact: chosen.allSatisfy { layers[$0].keepsExact })
+            isExact: !isEstimate && chosen.allSatisfy { layers[$0].keepsExact })
         return scan.ranked(layers, chosen, keys: keys, among: isAllowed)
     }
 

@@ -51,6 +51,7 @@ public struct PostingScanner: Sendable {
             threshold: candidates.threshold, into: &found)
         codesScanned += UInt64(run.count)
         if let allowed { countPassed(run, page, points, allowed, key.location) }
+        points.fetch(found)
         for code in found where code.lower <= candidates.threshold {
             guard points.isCurrent(code.cell, tag: code.tag), allowed?.contains(code.cell) ?? true
             else { continue }

@@ -13,11 +13,13 @@ extension ShardNode {
 
     /// Scans the pages that are held, and those that are in memory. Returns those that are needed
     /// next; none when everything is scanned, or when the task has failed.
-    mutating func scan(_ search: inout SearchTask, _ task: inout PageTask) -> [PageNeed] {
-        if search.scan == nil { search.scan = newScan(search) }
+    /// - Parameter view: The search's partitions.
+    mutating func scan(
+        _ search: inout SearchTask, _ view: [CollectionSlice], _ task: inout PageTask
+    ) -> [PageNeed] {
+        if search.scan == nil { search.scan = newScan(search, view) }
         let started = stopwatch()
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
-        let view = slices(wantedBy: search)
         if search.isExhaustive { return verify(&search.scan!, search, view, &task) }
         for asked in search.scan!.asked {
             // A page that was not to be asked for is left out, and the receipt says so.
@@ -49,29 +51,14 @@ extension ShardNode {
         return []
     }
 
-    /// Of the partitions that a search looks at, each once. Taken out of their dictionaries once an
-    /// event: that copies a reference for every table of a slice.
-    func slices(wantedBy search: SearchTask) -> [CollectionSlice] {
-        var partitions: [PartitionIndex] = []
-        for key in search.wanted where !partitions.contains(key.partition) {
-            partitions.append(key.partition)
-        }
-        var slices: [CollectionSlice] = []
-        for partition in partitions {
-            if let slice = workers[partition]?.state.slices[search.space] { slices.append(slice) }
-        }
-        return slices
-    }
-
     static func index(of partition: PartitionIndex, _ view: [CollectionSlice]) -> Int {
         for index in view.indices where view[index].partition == partition { return index }
         preconditionFailure("not a partition that the search looks at")
     }
 
-    private func newScan(_ search: SearchTask) -> CodeScanning {
-        let slice = slices(of: search.space).first!
-        let coder = slice.coder
-        var bound = slice.standardBound
+    private func newScan(_ search: SearchTask, _ view: [CollectionSlice]) -> CodeScanning {
+        let coder = view[0].coder
+        var bound = view[0].standardBound
         var margin: Float = 0
         switch search.purpose {
         case .query(let query): if query.bound > 0 { bound = query.bound }
@@ -140,6 +127,8 @@ extension ShardNode {
         scan.plans += 1
         var runs: [CodeScanning.Run] = []
         let keys = locations(of: search, view)
+        // A posting fills three or four pages.
+        runs.reserveCapacity(4 * keys.count)
         var before = scan.scanned[...]
         scan.scanned = []
         scan.scanned.reserveCapacity(keys.count)
@@ -156,8 +145,8 @@ extension ShardNode {
             }
             scan.scanned.append(CodeScanning.Scanned(key: key, rows: posting.rows))
             let origin = scan.scanner.origin(of: key, in: view[index].locations)!
-            for run in view[index].runs(of: posting, from: scanned?.rows ?? 0) {
-                runs.append(CodeScanning.Run(key: key, origin: origin, run: run))
+            view[index].geometry.forEachRun(of: posting, from: scanned?.rows ?? 0) {
+                runs.append(CodeScanning.Run(key: key, origin: origin, run: $0))
             }
         }
         scan.scanned += before
@@ -180,13 +169,13 @@ extension ShardNode {
     ) {
         let pageBytes = search.definition.codePageBytes
         let most = max(1, roundBytes / pageBytes)
+        var found: [Bytes?] = []
         while scan.asked.count < most, !scan.pending.isEmpty {
             let count = min(Self.runsAtOnce, most - scan.asked.count)
             let runs = Array(scan.pending.suffix(count).reversed())
             scan.pending.removeLast(runs.count)
-            let needs = runs.map { PageNeed(address: $0.run.address, pageBytes: pageBytes) }
-            var found: [Bytes?] = []
-            pages.use(needs, into: &found)
+            pages.use(
+                runs.map { PageNeed(address: $0.run.address, pageBytes: pageBytes) }, into: &found)
             // One behind, so that the next page is on its way while this one is scanned.
             var next: (run: CodeScanning.Run, page: Bytes)?
             for (run, page) in zip(runs, found) {
