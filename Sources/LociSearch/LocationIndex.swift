@@ -193,11 +193,45 @@ public struct LocationIndex: Sendable {
     /// the index does not keep it exactly. Allocates nothing where it does. Nil for an unknown key.
     public func score(_ kind: ScoreKind, of key: LocationKey, with query: [Float]) -> Float? {
         precondition(query.count == dimension)
-        guard let row = rows[key], let layer = layer(of: generations[Int(row)]) else { return nil }
-        return layers[layer].score(kind, of: row, home: homes[Int(row)], with: query)
+        guard let place = place(of: key) else { return nil }
+        return layers[place.layer].score(kind, group: place.group, slot: place.slot, with: query)
+    }
+
+    /// Squared distances of several locations, and inner products where they are wanted; nil for
+    /// unknown keys. All are on their way from memory before the first is scored.
+    func scores(
+        of keys: [LocationKey], with query: [Float], wantsProducts: Bool
+    ) -> [(squaredDistance: Float, product: Float)?] {
+        precondition(query.count == dimension)
+        let places = keys.map { place(of: $0) }
+        for case let place? in places {
+            layers[place.layer].fetch(group: place.group, slot: place.slot)
+        }
+        return places.map { place in
+            guard let place else { return nil }
+            let (layer, group, slot) = (place.layer, place.group, place.slot)
+            return (
+                layers[layer].score(.squaredL2, group: group, slot: slot, with: query),
+                wantsProducts ? layers[layer].score(.dot, group: group, slot: slot, with: query) : 0
+            )
+        }
     }
 
     // MARK: Parts
+
+    /// Where a location lies.
+    private struct Place {
+        let layer: Int
+        let group: Int
+        let slot: Int
+    }
+
+    private func place(of key: LocationKey) -> Place? {
+        guard let row = rows[key], let layer = layer(of: generations[Int(row)]) else { return nil }
+        let group = Int(homes[Int(row)])
+        let groups = layers.span[layer].groups
+        return Place(layer: layer, group: group, slot: groups.span[group].slot(of: row))
+    }
 
     private func ranked(
         _ query: [Float], _ metric: Metric, _ wanted: LocationScan.Wanted, _ generation: UInt32?,

@@ -70,8 +70,8 @@ size_t loci_code_scan(int level, const uint8_t *rows, size_t stride, size_t coun
 /// or, where rows are longer, `looked_at` bytes of as many as a scan fetches ahead.
 void loci_code_fetch(const uint8_t *rows, size_t stride, size_t count, size_t looked_at);
 
-/// Brings the row of each candidate's cell, in a table of `rows` rows of `stride` bytes, towards the
-/// processor. Cells beyond the table are left out.
+/// Brings the row of each candidate's cell, in a table of `rows` rows of `stride` bytes, towards
+/// the processor. Cells beyond the table are left out.
 void loci_candidate_fetch(const loci_code_candidate *found, size_t count, const uint8_t *table,
                           size_t stride, size_t rows);
 

@@ -61,9 +61,12 @@ extension ShardNode {
 
     /// Compares those whose pages are held or in memory. Returns the pages that are needed next.
     mutating func compare(
-        _ comparing: inout Comparing, _ search: SearchTask, _ view: [CollectionSlice],
-        _ task: inout PageTask
+        _ search: inout SearchTask, _ view: [CollectionSlice], _ task: inout PageTask
     ) -> [PageNeed] {
+        // Taken out of the search, so that it changes where it is.
+        var comparing = search.comparing!
+        search.comparing = nil
+        defer { search.comparing = comparing }
         let started = stopwatch()
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
         let metric = search.definition.metric

@@ -17,37 +17,40 @@ extension ShardNode {
     mutating func scan(
         _ search: inout SearchTask, _ view: [CollectionSlice], _ task: inout PageTask
     ) -> [PageNeed] {
-        if search.scan == nil { search.scan = newScan(search, view) }
+        // Taken out of the search, so that it changes where it is.
+        var scan = search.scan ?? newScan(search, view)
+        search.scan = nil
+        defer { search.scan = scan }
         let started = stopwatch()
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
-        if search.isExhaustive { return verify(&search.scan!, search, view, &task) }
-        for asked in search.scan!.asked {
+        if search.isExhaustive { return verify(&scan, search, view, &task) }
+        for asked in scan.asked {
             // A page that was not to be asked for is left out, and the receipt says so.
             guard let page = task.held[asked.run.address] else { continue }
-            Self.scan(asked, page, &search.scan!, search, view)
+            Self.scan(asked, page, &scan, search, view)
         }
-        search.scan!.asked = []
+        scan.asked = []
         // Within an event nothing changes, so that one look at the postings is enough.
         var isComplete = false
         while true {
-            scanResident(&search.scan!, search, view, &task)
-            if !search.scan!.asked.isEmpty {
-                return search.scan!.asked.map {
+            scanResident(&scan, search, view, &task)
+            if !scan.asked.isEmpty {
+                return scan.asked.map {
                     PageNeed(address: $0.run.address, pageBytes: search.definition.codePageBytes)
                 }
             }
             // Once payloads are looked at, no more candidates come.
-            if isComplete || search.scan!.unverified != nil { break }
-            if !plan(&search.scan!, search, view) { break }
+            if isComplete || scan.unverified != nil { break }
+            if !plan(&scan, search, view) { break }
             isComplete = true
         }
         if search.filter != nil {
-            let needs = verify(&search.scan!, search, view, &task)
+            let needs = verify(&scan, search, view, &task)
             if !needs.isEmpty || task.isPausing { return needs }
         }
-        task.receipt.partitions = search.scan!.partitions
-        task.receipt.locationsActive = UInt32(search.scan!.scanned.count)
-        task.receipt.codesScanned = search.scan!.scanner.codesScanned
+        task.receipt.partitions = scan.partitions
+        task.receipt.locationsActive = UInt32(scan.scanned.count)
+        task.receipt.codesScanned = scan.scanner.codesScanned
         return []
     }
 
@@ -125,10 +128,9 @@ extension ShardNode {
         _ scan: inout CodeScanning, _ search: SearchTask, _ view: [CollectionSlice]
     ) -> Bool {
         scan.plans += 1
-        var runs: [CodeScanning.Run] = []
         let keys = locations(of: search, view)
-        // A posting fills three or four pages.
-        runs.reserveCapacity(4 * keys.count)
+        var new: [(posting: Posting, firstRow: Int)] = []
+        var newKeys: [LocationKey] = []
         var before = scan.scanned[...]
         scan.scanned = []
         scan.scanned.reserveCapacity(keys.count)
@@ -144,21 +146,43 @@ extension ShardNode {
                 continue
             }
             scan.scanned.append(CodeScanning.Scanned(key: key, rows: posting.rows))
-            let origin = scan.scanner.origin(of: key, in: view[index].locations)!
-            view[index].geometry.forEachRun(of: posting, from: scanned?.rows ?? 0) {
-                runs.append(CodeScanning.Run(key: key, origin: origin, run: $0))
-            }
+            new.append((posting, scanned?.rows ?? 0))
+            newKeys.append(key)
         }
         scan.scanned += before
-        if runs.isEmpty { return false }
+        if new.isEmpty { return false }
+        let origins = Self.origins(of: newKeys, scan.scanner, view)
         // The nearest posting first: it tightens the threshold for the others.
-        runs.sort {
-            $0.origin.distance == $1.origin.distance
-                ? ($0.key, $0.run.firstRow) > ($1.key, $1.run.firstRow)
-                : $0.origin.distance > $1.origin.distance
+        let order = new.indices.sorted {
+            (origins[$0].distance, newKeys[$0]) < (origins[$1].distance, newKeys[$1])
         }
+        // A posting fills three or four pages.
+        var runs: [CodeScanning.Run] = []
+        runs.reserveCapacity(4 * new.count)
+        for number in order {
+            let (key, origin) = (newKeys[number], origins[number])
+            view[Self.index(of: key.partition, view)].geometry.forEachRun(
+                of: new[number].posting, from: new[number].firstRow
+            ) { runs.append(CodeScanning.Run(key: key, origin: origin, run: $0)) }
+        }
+        runs.reverse()
         scan.pending = runs
-        return true
+        return !runs.isEmpty
+    }
+
+    /// Of hard locations that are here, in the order of their partitions.
+    private static func origins(
+        of keys: [LocationKey], _ scanner: PostingScanner, _ view: [CollectionSlice]
+    ) -> [CodeOrigin] {
+        var origins: [CodeOrigin] = []
+        origins.reserveCapacity(keys.count)
+        while origins.count < keys.count {
+            let partition = keys[origins.count].partition
+            let here = Array(keys[origins.count...].prefix { $0.partition == partition })
+            let index = index(of: partition, view)
+            origins += scanner.origins(of: here, in: view.span[index].locations).map { $0! }
+        }
+        return origins
     }
 
     /// Scans those of the pending runs whose pages are in memory, and asks for the others, as many
@@ -177,18 +201,18 @@ extension ShardNode {
             pages.use(
                 runs.map { PageNeed(address: $0.run.address, pageBytes: pageBytes) }, into: &found)
             // One behind, so that the next page is on its way while this one is scanned.
-            var next: (run: CodeScanning.Run, page: Bytes)?
-            for (run, page) in zip(runs, found) {
+            var next: Int?
+            for (number, page) in found.enumerated() {
                 guard let page else {
-                    scan.asked.append(run)
+                    scan.asked.append(runs[number])
                     continue
                 }
                 task.noteUse(of: page)
-                scan.scanner.fetch(run.run, page: page)
-                if let next { Self.scan(next.run, next.page, &scan, search, view) }
-                next = (run, page)
+                scan.scanner.fetch(runs[number].run, page: page)
+                if let next { Self.scan(runs[next], found[next]!, &scan, search, view) }
+                next = number
             }
-            if let next { Self.scan(next.run, next.page, &scan, search, view) }
+            if let next { Self.scan(runs[next], found[next]!, &scan, search, view) }
         }
     }
 

@@ -62,7 +62,10 @@ extension ShardNode {
     ) -> [PageNeed] {
         // Within an event nothing changes, so that they are taken once out of their dictionaries:
         // that copies a reference for every table of a slice.
-        let view = search.partitions.compactMap { workers[$0]?.state.slices[search.space] }
+        var view: [CollectionSlice] = []
+        for partition in search.partitions {
+            if let slice = workers[partition]?.state.slices[search.space] { view.append(slice) }
+        }
         if view.isEmpty || view.count < search.partitions.count {
             // Dropped while pages were on their way, in all partitions or in some so far.
             task.failure = unknownSpace(search.space)
@@ -75,15 +78,13 @@ extension ShardNode {
                 search.comparing = comparing(search, view)
             }
             if search.gathering == nil {
-                let needs = compare(&search.comparing!, search, view, &task)
+                let needs = compare(&search, view, &task)
                 if !needs.isEmpty || task.isPausing { return needs }
                 if !search.comparing!.changed.isEmpty, search.isExhaustive {
                     goOn(&search, &task)
                     continue
                 }
-                let isOutdated =
-                    search.comparing!.hasWaited && isOutdated(search.comparing!, search.space)
-                if isOutdated || !search.comparing!.changed.isEmpty {
+                if isOutdated(search.comparing!, search.space) {
                     startOver(&search, &task)
                     continue
                 }
@@ -123,9 +124,12 @@ extension ShardNode {
         task.restart()
     }
 
-    /// Whether a point among the best is not any more what it was when it was compared.
+    /// Whether a point was changed before it was compared, or one among the best is not any more
+    /// what it was then.
     private func isOutdated(_ comparing: Comparing, _ space: SpaceID) -> Bool {
-        comparing.best.sorted.contains {
+        if !comparing.changed.isEmpty { return true }
+        if !comparing.hasWaited { return false }
+        return comparing.best.sorted.contains {
             workers[$0.item.partition]?.state.slices[space]?.points.record(of: $0.item.id)?.version
                 != $0.item.version
         }
