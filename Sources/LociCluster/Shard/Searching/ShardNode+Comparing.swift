@@ -7,19 +7,21 @@ import LociWire
 
 /// Comparing the full vectors of those points that their codes do not rule out.
 extension ShardNode {
-    func comparing(_ search: SearchTask, _ view: [CollectionSlice]) -> Comparing {
+    /// - Parameter hasCopies: A point may have a copy in two partitions here.
+    static func comparing(
+        _ search: SearchTask, _ view: [CollectionSlice], hasCopies: Bool
+    ) -> Comparing {
         var items = search.scan!.candidates.unresolved.map(Comparing.Item.init)
         if case .completion = search.purpose {
             // A copy on the other side of a border must not weigh twice.
             items.removeAll {
-                !view[Self.index(of: $0.partition, view)].points[$0.cell].isPrimary
+                !view[index(of: $0.partition, view)].points[$0.cell].isPrimary
             }
         }
         let metric = search.definition.metric
-        // A point may have a copy in two partitions here, so twice as many are kept.
-        let limit = search.k * (workers.count > 1 ? 2 : 1)
+        let limit = search.k * (hasCopies ? 2 : 1)
         var comparing = Comparing(
-            items: items, parts: Self.parts(of: items, view),
+            items: items, parts: parts(of: items, view),
             best: TopK(limit) { left, right in
                 left.score == right.score
                     ? left.item.id < right.item.id
@@ -124,9 +126,9 @@ extension ShardNode {
         _ part: Comparing.Part, _ page: Bytes?, _ comparing: inout Comparing,
         _ search: SearchTask, _ view: [CollectionSlice], _ receipt: inout Receipt
     ) {
-        receipt.vectorsScored += UInt64(part.items.count)
         let metric = search.definition.metric
         guard let page else {
+            receipt.vectorsScored += UInt64(part.items.count)
             if search.isExhaustive || comparing.completion != nil { return }
             for item in comparing.items[part.items] {
                 let score = metric.kernelScore(fromEstimate: item.estimate)
@@ -148,8 +150,11 @@ extension ShardNode {
                 metric.scoreKind, query: search.vector, rows: page, at: part.offset, count: rows,
                 into: &scores)
         }
+        let limit = comparing.limit(metric)
         for number in part.items {
             let item = comparing.items[number]
+            if item.lower > limit { continue }
+            receipt.vectorsScored += 1
             let row = Int(item.cell - first.cell)
             let record = view[index].points[item.cell]
             guard record.version == item.version, record.isLive else {

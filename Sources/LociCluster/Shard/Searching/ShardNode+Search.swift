@@ -75,7 +75,8 @@ extension ShardNode {
             if search.comparing == nil {
                 let needs = scan(&search, view, &task)
                 if !needs.isEmpty || task.failure != nil || task.isPausing { return needs }
-                search.comparing = comparing(search, view)
+                search.comparing = Self.comparing(
+                    search, view, hasCopies: workers.count > 1)
             }
             if search.gathering == nil {
                 let needs = compare(&search, view, &task)
@@ -84,7 +85,7 @@ extension ShardNode {
                     goOn(&search, &task)
                     continue
                 }
-                if isOutdated(search.comparing!, search.space) {
+                if Self.isOutdated(search.comparing!, view) {
                     startOver(&search, &task)
                     continue
                 }
@@ -93,7 +94,7 @@ extension ShardNode {
                     return []
                 }
                 search.gathering = Gathering(
-                    found(search.comparing!, search, view), of: search.definition,
+                    Self.found(search.comparing!, search, view), of: search.definition,
                     withVector: query.withVector, withPayload: query.withPayload,
                     isStrict: false)
             }
@@ -126,11 +127,11 @@ extension ShardNode {
 
     /// Whether a point was changed before it was compared, or one among the best is not any more
     /// what it was then.
-    private func isOutdated(_ comparing: Comparing, _ space: SpaceID) -> Bool {
+    private static func isOutdated(_ comparing: Comparing, _ view: [CollectionSlice]) -> Bool {
         if !comparing.changed.isEmpty { return true }
         if !comparing.hasWaited { return false }
         return comparing.best.sorted.contains {
-            workers[$0.item.partition]?.state.slices[space]?.points.record(of: $0.item.id)?.version
+            view[index(of: $0.item.partition, view)].points.record(of: $0.item.id)?.version
                 != $0.item.version
         }
     }
@@ -223,12 +224,12 @@ extension ShardNode {
 
     // MARK: Answers
 
-    private func found(
+    private static func found(
         _ comparing: Comparing, _ search: SearchTask, _ view: [CollectionSlice]
     ) -> [FoundPoint] {
         let metric = search.definition.metric
         let found = comparing.best.sorted.map { compared in
-            let index = Self.index(of: compared.item.partition, view)
+            let index = index(of: compared.item.partition, view)
             return FoundPoint(
                 partition: compared.item.partition, cell: compared.item.cell,
                 score: metric.score(fromKernel: compared.score),
@@ -239,7 +240,7 @@ extension ShardNode {
     }
 
     /// Of copies of a point the one with the highest version, the others' order kept.
-    private func newestCopies(of found: [FoundPoint]) -> [FoundPoint] {
+    private static func newestCopies(of found: [FoundPoint]) -> [FoundPoint] {
         var newest: [PointID: UInt64] = [:]
         for point in found {
             newest[point.id] = max(newest[point.id] ?? 0, point.record.version)
