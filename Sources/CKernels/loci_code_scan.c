@@ -12,8 +12,13 @@ enum { factors_offset = 8, factor_bytes = sizeof(loci_code_factors), sign_offset
 
 typedef loci_code_scan_query scan_query;
 
-/// Rows that are fetched ahead: enough for a load from memory to arrive in time.
-enum { rows_ahead = 16 };
+/// Long rows that are fetched ahead: enough for a load from memory to arrive in time. Of short ones
+/// those that are scanned next, together.
+enum { rows_ahead = 16, bytes_ahead = 4096 };
+
+/// Whether rows are so much longer than what most scans look at that some of their bytes are not
+/// fetched.
+LOCI_INLINE int is_long(size_t stride, size_t looked_at) { return stride > looked_at + 128; }
 
 /// Where rows are longer than what most scans look at, hardware does not foresee the next one.
 LOCI_INLINE void fetch_ahead(const uint8_t *row, size_t stride, size_t looked_at) {
@@ -160,44 +165,98 @@ LOCI_AVX512 LOCI_INLINE __m512i add_plane(__m512i sum, const uint8_t *plane, con
   return _mm512_add_epi32(sum, other);
 }
 
-LOCI_AVX512 LOCI_INLINE size_t scan_words(const uint8_t *rows, size_t stride, size_t count,
-                                          const scan_query *query, size_t words,
-                                          loci_code_candidate *found) {
-  const int bits = query->bits;
-  const size_t looked_at = sign_offset + words * 8;
-  const int is_long = stride > looked_at + 128;
-  size_t kept = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const uint8_t *row = rows + i * stride;
-    if (is_long && i + rows_ahead < count) fetch_ahead(row, stride, looked_at);
-    __m512i sum = add_plane(_mm512_setzero_si512(), row + sign_offset, query->values, words);
-    int32_t ones = _mm512_reduce_add_epi32(sum);
-    loci_code_factors factors = factors_at(row + factors_offset);
-    if (bits > 1) {
-      if (is_out(factors, ones, query)) continue;
-      const uint8_t *rest = row + looked_at;
-      factors = factors_at(rest);
-      rest += factor_bytes;
-      for (int p = 1; p < bits; ++p, rest += words * 8) {
-        sum = add_plane(_mm512_slli_epi32(sum, 1), rest, query->values, words);
-      }
-      ones = _mm512_reduce_add_epi32(sum);
-    }
-    kept += offer(row, factors, estimate_of(factors, ones, bits, query), query->spread,
-                  query->threshold, found + kept);
-  }
-  return kept;
+/// Which of sixteen rows, of those in `lanes`, their sign planes do not rule out: as `is_out` has
+/// it, or of one bit `offer`.
+LOCI_AVX512 LOCI_INLINE __mmask16 find_avx512(const uint8_t *rows, size_t stride, __mmask16 lanes,
+                                              __m512i ones, const scan_query *query) {
+  const __m512i places = _mm512_mullo_epi32(
+      _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+      _mm512_set1_epi32((int)stride));
+  const __m512 none = _mm512_setzero_ps(), infinity = _mm512_set1_ps(INFINITY);
+  const uint8_t *from = rows + factors_offset;
+  const __m512 addend = _mm512_mask_i32gather_ps(none, lanes, places, from, 1);
+  const __m512 rescale = _mm512_mask_i32gather_ps(none, lanes, places, from + 4, 1);
+  const __m512 factor = _mm512_mask_i32gather_ps(none, lanes, places, from + 8, 1);
+  const __m512 product = _mm512_cvtepi32_ps(
+      _mm512_sub_epi32(_mm512_slli_epi32(ones, 1), _mm512_set1_epi32(query->sum)));
+  const __m512 estimate =
+      _mm512_add_ps(_mm512_add_ps(addend, _mm512_set1_ps(query->addend)),
+                    _mm512_mul_ps(rescale, _mm512_mul_ps(_mm512_set1_ps(query->step), product)));
+  const int is_whole = query->bits == 1;
+  const __m512 error =
+      _mm512_mul_ps(factor, _mm512_set1_ps(is_whole ? query->spread : query->sign_spread));
+  const __m512 lower = _mm512_sub_ps(estimate, error);
+  const __m512 low = is_whole ? lower : estimate;
+  const __m512 high = is_whole ? _mm512_add_ps(estimate, error) : error;
+  const __mmask16 is_finite =
+      _mm512_cmp_ps_mask(_mm512_abs_ps(low), infinity, _CMP_LT_OQ) &
+      _mm512_cmp_ps_mask(is_whole ? _mm512_abs_ps(high) : high, infinity, _CMP_LT_OQ);
+  const __mmask16 is_above =
+      _mm512_cmp_ps_mask(lower, _mm512_set1_ps(query->threshold), _CMP_GT_OQ);
+  return lanes & (__mmask16)~(is_finite & is_above);
 }
 
+/// Sixteen rows at a time, as most are ruled out.
 LOCI_AVX512 static size_t scan_avx512(const uint8_t *rows, size_t stride, size_t count,
                                       const scan_query *query, loci_code_candidate *found) {
-  return scan_words(rows, stride, count, query, query->words, found);
+  const int bits = query->bits;
+  const size_t words = query->words, looked_at = sign_offset + words * 8;
+  const int fetches = is_long(stride, looked_at);
+  size_t kept = 0;
+  for (size_t start = 0; start < count; start += 16) {
+    const uint8_t *first = rows + start * stride;
+    const size_t block = count - start < 16 ? count - start : 16;
+    __m512i sums[16];
+    for (size_t i = 0; i < block; ++i) {
+      const uint8_t *row = first + i * stride;
+      if (fetches && start + i + rows_ahead < count) fetch_ahead(row, stride, looked_at);
+      sums[i] = add_plane(_mm512_setzero_si512(), row + sign_offset, query->values, words);
+    }
+    for (size_t i = block; i < 16; ++i) sums[i] = _mm512_setzero_si512();
+    const __m512i signs = loci_sums_of_sixteen(sums);
+    int32_t ones[16];
+    _mm512_storeu_si512(ones, signs);
+    uint32_t left = find_avx512(first, stride, (__mmask16)((1u << block) - 1), signs, query);
+    for (; left; left &= left - 1) {
+      const int i = __builtin_ctz(left);
+      const uint8_t *row = first + (size_t)i * stride;
+      loci_code_factors factors = factors_at(row + factors_offset);
+      if (bits > 1) {
+        const uint8_t *rest = row + looked_at;
+        factors = factors_at(rest);
+        rest += factor_bytes;
+        __m512i sum = sums[i];
+        for (int p = 1; p < bits; ++p, rest += words * 8) {
+          sum = add_plane(_mm512_slli_epi32(sum, 1), rest, query->values, words);
+        }
+        ones[i] = _mm512_reduce_add_epi32(sum);
+      }
+      kept += offer(row, factors, estimate_of(factors, ones[i], bits, query), query->spread,
+                    query->threshold, found + kept);
+    }
+  }
+  return kept;
 }
 #endif
 
 void loci_code_fetch(const uint8_t *rows, size_t stride, size_t count, size_t looked_at) {
+  if (!is_long(stride, looked_at)) {
+    const size_t bytes = count * stride < bytes_ahead ? count * stride : bytes_ahead;
+    for (size_t b = 0; b < bytes; b += 64) __builtin_prefetch(rows + b);
+    return;
+  }
   for (size_t i = 0; i < count && i < rows_ahead; ++i) {
     for (size_t b = 0; b < looked_at; b += 64) __builtin_prefetch(rows + i * stride + b);
+  }
+}
+
+void loci_candidate_fetch(const loci_code_candidate *found, size_t count, const uint8_t *table,
+                          size_t stride, size_t rows) {
+  for (size_t i = 0; i < count; ++i) {
+    if (found[i].cell >= rows) continue;
+    const uint8_t *row = table + found[i].cell * stride;
+    __builtin_prefetch(row);
+    __builtin_prefetch(row + stride - 1);
   }
 }
 

@@ -58,25 +58,6 @@ LOCI_AVX512 LOCI_INLINE __mmask64 first64(size_t count) {
   return count >= 64 ? ~0ull : (1ull << count) - 1;
 }
 
-/// Lane i of the result is the sum of all lanes of `rows[i]`.
-LOCI_AVX512 LOCI_INLINE __m512i sums_of_sixteen(const __m512i *rows) {
-  __m512i pairs[8], fours[4], eights[2];
-  for (int i = 0; i < 8; ++i) {
-    pairs[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]),
-                                _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]));
-  }
-  for (int i = 0; i < 4; ++i) {
-    fours[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(pairs[2 * i], pairs[2 * i + 1]),
-                                _mm512_unpackhi_epi64(pairs[2 * i], pairs[2 * i + 1]));
-  }
-  for (int i = 0; i < 2; ++i) {
-    eights[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(fours[2 * i], fours[2 * i + 1], 0x88),
-                                 _mm512_shuffle_i32x4(fours[2 * i], fours[2 * i + 1], 0xDD));
-  }
-  return _mm512_add_epi32(_mm512_shuffle_i32x4(eights[0], eights[1], 0x88),
-                          _mm512_shuffle_i32x4(eights[0], eights[1], 0xDD));
-}
-
 /// Products with `count` rows in lanes, 1 to 4 of them.
 LOCI_AVX512 LOCI_INLINE void dot_lanes_avx512(const int8_t *query, const int8_t *rows,
                                               size_t stride, int count, size_t dimension,
@@ -115,7 +96,7 @@ LOCI_AVX512 static void dot_avx512(const int8_t *query, const int8_t *rows, size
     for (size_t i = 0; i < 16; i += 4) {
       dot_lanes_avx512(query, rows + (row + i) * stride, stride, 4, dimension, sums + i);
     }
-    _mm512_storeu_si512(products + row, _mm512_sub_epi32(sums_of_sixteen(sums), excess));
+    _mm512_storeu_si512(products + row, _mm512_sub_epi32(loci_sums_of_sixteen(sums), excess));
   }
   for (; row < count; ++row) {
     __m512i sum;

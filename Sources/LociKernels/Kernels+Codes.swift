@@ -156,6 +156,30 @@ extension Kernels {
         }
     }
 
+    /// Brings the rows of cells that were found, in a table of rows in the order of their cells,
+    /// towards the processor. Cells beyond the table are left out.
+    @inlinable public static func fetchCells<Row: BitwiseCopyable>(
+        of found: [CodeCandidate], in table: [Row]
+    ) {
+        unsafe table.withUnsafeBytes { rows in
+            unsafe fetchCells(of: found, in: rows, rowBytes: MemoryLayout<Row>.stride)
+        }
+    }
+
+    @usableFromInline static func fetchCells(
+        of found: [CodeCandidate], in table: UnsafeRawBufferPointer, rowBytes: Int
+    ) {
+        unsafe found.withUnsafeBytes { found in
+            guard let rows = table.baseAddress, let first = found.baseAddress else {
+                return
+            }
+            unsafe loci_candidate_fetch(
+                first.assumingMemoryBound(to: loci_code_candidate.self),
+                found.count / MemoryLayout<loci_code_candidate>.stride,
+                rows.assumingMemoryBound(to: UInt8.self), rowBytes, table.count / rowBytes)
+        }
+    }
+
     /// Brings up to 512 bytes from byte `offset` on, which will be read soon, towards the
     /// processor; it sees by itself that the next ones follow.
     /// - Precondition: the offset lies within the bytes.

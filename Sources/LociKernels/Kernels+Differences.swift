@@ -44,6 +44,19 @@ extension Kernels {
         return score
     }
 
+    /// Brings the start of a row, which will be scored soon, towards the processor; it sees by
+    /// itself that the rest follows.
+    /// - Precondition: the row lies within the array.
+    public static func fetch(row: Int, of rows: [Float], dimension: Int) {
+        checkRow(row, of: rows, dimension)
+        unsafe rows.withUnsafeBytes { rows in
+            let rowBytes = dimension * MemoryLayout<Float>.stride
+            let first = unsafe (rows.baseAddress! + row * rowBytes)
+                .assumingMemoryBound(to: UInt8.self)
+            unsafe loci_fetch(first, min(rowBytes, 512))
+        }
+    }
+
     /// Writes what a vector differs by from row `row` of `centres`, divided by a scale and rounded,
     /// into `codes`, and returns the scale, and the Euclidean norm of what rounding has changed.
     /// - Parameter shortScale: The scale is rounded up to 8 bits of mantissa, so that its upper

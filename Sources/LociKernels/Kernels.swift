@@ -34,6 +34,25 @@ public enum Kernels {
         }
     }
 
+    /// The score of the float32 row that starts at byte `offset` of `rows`, aligned or not.
+    /// - Precondition: the row lies within the bytes.
+    public static func score(
+        _ kind: ScoreKind, query: [Float], row rows: Bytes, at offset: Int
+    ) -> Float {
+        let rowBytes = query.count * MemoryLayout<Float>.stride
+        precondition(offset >= 0 && offset <= rows.count - rowBytes, "row out of bounds")
+        var score: Float = 0
+        unsafe rows.withUnsafeBytes { bytes in
+            let row = unsafe (bytes.baseAddress! + offset).assumingMemoryBound(to: Float.self)
+            switch kind {
+            case .squaredL2:
+                unsafe loci_score_l2sq_f32(query, row, query.count, 1, query.count, &score)
+            case .dot: unsafe loci_score_dot_f32(query, row, query.count, 1, query.count, &score)
+            }
+        }
+        return score
+    }
+
     /// Appends the scores of all rows; `rows.count` is a multiple of the query's elements.
     public static func score(
         _ kind: ScoreKind, query: [Float], rows: [Float], into scores: inout [Float]

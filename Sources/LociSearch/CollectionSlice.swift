@@ -36,7 +36,8 @@ public struct CollectionSlice: Sendable {
     var freeExtents: [UInt32] = []
     /// End of the payload heap.
     var payloadEnd: UInt64 = 0
-    let geometry: PostingGeometry
+    /// For those who ask often: a call to the slice itself may copy it.
+    public let geometry: PostingGeometry
 
     let tuning: SearchTuning
 
@@ -79,7 +80,9 @@ public struct CollectionSlice: Sendable {
 
     /// The pages of a posting's rows from one on.
     public func runs(of posting: Posting, from first: Int = 0) -> [RowRun] {
-        geometry.runs(of: posting, from: first)
+        var runs: [RowRun] = []
+        geometry.forEachRun(of: posting, from: first) { runs.append($0) }
+        return runs
     }
 
     /// Page and byte of a cell's vector.

@@ -144,17 +144,21 @@ public struct LocationIndex: Sendable {
     /// factor of its squared distance (SPANN, equation 3; the factor is `1 + epsilon`). Inner
     /// products have no such factor: there the `most` best count. Ties go by key.
     /// - Parameter generation: Only locations of this generation.
-    /// - Parameter isAllowed: Only rows for which this holds. `generation` is much faster.
+    /// - Parameters:
+    ///   - isAllowed: Only rows for which this holds. `generation` is much faster.
+    ///   - isEstimate: The codes have the last word, as in a copy without exact locations: for
+    ///     queries, of which nothing is logged.
     public func address(
         of query: [Float], metric: Metric, most: Int, least: Int = 1, epsilon: Float,
-        generation: UInt32? = nil, among isAllowed: ((Int) -> Bool)? = nil
+        generation: UInt32? = nil, isEstimate: Bool = false,
+        among isAllowed: ((Int) -> Bool)? = nil
     ) -> [ActiveLocation] {
         let smallerIsNearer = metric != .dot
         let isBounded = smallerIsNearer && epsilon < .infinity
         let wanted = LocationScan.Wanted(
             most: max(most, 1), least: min(max(least, 1), max(most, 1)),
             factor: isBounded ? 1 + epsilon : .infinity)
-        let ranked = ranked(query, metric, wanted, generation, isAllowed)
+        let ranked = ranked(query, metric, wanted, generation, isEstimate, isAllowed)
         guard let nearest = ranked.first else { return [] }
         let bound = isBounded ? (1 + epsilon) * max(0, nearest.cost) : .infinity
         var active: [ActiveLocation] = []
@@ -175,7 +179,7 @@ public struct LocationIndex: Sendable {
         let wanted = LocationScan.Wanted(
             most: most == 1 ? 1 : max(most, Closure.candidates), least: 1,
             factor: epsilon < .infinity ? 1 + epsilon : .infinity)
-        let ranked = ranked(vector, .l2, wanted, generation, nil)
+        let ranked = ranked(vector, .l2, wanted, generation, false, nil)
         let active = ranked.map {
             ActiveLocation(key: keys[Int($0.row)], score: max(0, $0.cost))
         }
@@ -189,15 +193,49 @@ public struct LocationIndex: Sendable {
     /// the index does not keep it exactly. Allocates nothing where it does. Nil for an unknown key.
     public func score(_ kind: ScoreKind, of key: LocationKey, with query: [Float]) -> Float? {
         precondition(query.count == dimension)
-        guard let row = rows[key], let layer = layer(of: generations[Int(row)]) else { return nil }
-        return layers[layer].score(kind, of: row, home: homes[Int(row)], with: query)
+        guard let place = place(of: key) else { return nil }
+        return layers[place.layer].score(kind, group: place.group, slot: place.slot, with: query)
+    }
+
+    /// Squared distances of several locations, and inner products where they are wanted; nil for
+    /// unknown keys. All are on their way from memory before the first is scored.
+    func scores(
+        of keys: [LocationKey], with query: [Float], wantsProducts: Bool
+    ) -> [(squaredDistance: Float, product: Float)?] {
+        precondition(query.count == dimension)
+        let places = keys.map { place(of: $0) }
+        for case let place? in places {
+            layers[place.layer].fetch(group: place.group, slot: place.slot)
+        }
+        return places.map { place in
+            guard let place else { return nil }
+            let (layer, group, slot) = (place.layer, place.group, place.slot)
+            return (
+                layers[layer].score(.squaredL2, group: group, slot: slot, with: query),
+                wantsProducts ? layers[layer].score(.dot, group: group, slot: slot, with: query) : 0
+            )
+        }
     }
 
     // MARK: Parts
 
+    /// Where a location lies.
+    private struct Place {
+        let layer: Int
+        let group: Int
+        let slot: Int
+    }
+
+    private func place(of key: LocationKey) -> Place? {
+        guard let row = rows[key], let layer = layer(of: generations[Int(row)]) else { return nil }
+        let group = Int(homes[Int(row)])
+        let groups = layers.span[layer].groups
+        return Place(layer: layer, group: group, slot: groups.span[group].slot(of: row))
+    }
+
     private func ranked(
         _ query: [Float], _ metric: Metric, _ wanted: LocationScan.Wanted, _ generation: UInt32?,
-        _ isAllowed: ((Int) -> Bool)?
+        _ isEstimate: Bool, _ isAllowed: ((Int) -> Bool)?
     ) -> [LocationScan.Candidate] {
         precondition(query.count == dimension)
         var chosen = layers.indices
@@ -207,7 +245,7 @@ public struct LocationIndex: Sendable {
         }
         var scan = LocationScan(
             query: query, metric: metric, wanted: wanted,
-            isExact: chosen.allSatisfy { layers[$0].keepsExact })
+            isExact: !isEstimate && chosen.allSatisfy { layers[$0].keepsExact })
         return scan.ranked(layers, chosen, keys: keys, among: isAllowed)
     }
 

@@ -1,11 +1,12 @@
 public import LociBase
+import LociKernels
 import LociModel
 
 /// Number of a stored point's row of `vectorSpace`: dense, and used again after the point is gone.
 public typealias CellNumber = UInt32
 
 /// Where a stored point is, and what it is.
-public struct PointRecord: Equatable, Sendable {
+public struct PointRecord: Equatable, Sendable, BitwiseCopyable {
     public var id: PointID
     public var version: UInt64
     /// The hard location whose posting counts it.
@@ -57,6 +58,10 @@ public struct PointTable: Sendable {
         let cell = Int(cell)
         return cell < records.count && records[cell].tag == tag && records[cell].isLive
     }
+
+    /// Brings the records of codes that were found towards the processor, to be called a moment
+    /// before they are looked at.
+    func fetch(_ found: [CodeCandidate]) { Kernels.fetchCells(of: found, in: records) }
 
     /// Cells of live records, ascending.
     public var cells: [CellNumber] {

@@ -45,11 +45,12 @@ public struct RowRun: Equatable, Sendable {
     public let offset: Int
 }
 
-/// The arithmetic from rows and cells to pages.
-struct PostingGeometry: Sendable {
-    let definition: CollectionDefinition
+/// The arithmetic from rows and cells to pages. Plain numbers, so that a copy costs nothing.
+public struct PostingGeometry: Sendable, BitwiseCopyable {
     let partition: PartitionIndex
     let codeRowBytes: Int
+    private let codeSpace: SpaceID
+    private let vectorSpace: SpaceID
     private let codesPerPage: Int
     private let codePageBytes: Int
     private let rowBytes: Int
@@ -57,7 +58,8 @@ struct PostingGeometry: Sendable {
     private let vectorPageBytes: Int
 
     init(_ collection: CollectionDefinition, partition: PartitionIndex, codeRowBytes: Int) {
-        definition = collection
+        codeSpace = collection.codeSpace
+        vectorSpace = collection.vectorSpace
         self.partition = partition
         self.codeRowBytes = codeRowBytes
         codePageBytes = collection.codePageBytes
@@ -71,23 +73,24 @@ struct PostingGeometry: Sendable {
     private func codePage(extent: UInt32, row: Int) -> PageAddress {
         let pagesPerExtent = UInt64((Posting.extentRows + codesPerPage - 1) / codesPerPage)
         return PageAddress(
-            space: definition.codeSpace, partition: partition,
+            space: codeSpace, partition: partition,
             page: UInt64(extent) * pagesPerExtent + UInt64(row / codesPerPage))
     }
 
-    func runs(of posting: Posting, from first: Int) -> [RowRun] {
-        var runs: [RowRun] = []
+    /// The pages of a posting's rows from one on, in their order.
+    public func forEachRun(
+        of posting: Posting, from first: Int, _ body: (RowRun) -> Void
+    ) {
         var row = first
         while row < posting.rows {
             let within = row % codesPerPage
             let count = min(codesPerPage - within, posting.rows - row)
-            runs.append(
+            body(
                 RowRun(
                     address: codePage(extent: posting.extent, row: row), firstRow: row,
                     count: count, offset: within * codeRowBytes))
             row += count
         }
-        return runs
     }
 
     /// Whole rows of codes from a row on, a write for each page.
@@ -109,11 +112,12 @@ struct PostingGeometry: Sendable {
         return writes
     }
 
-    func vectorPlace(of cell: CellNumber) -> (address: PageAddress, offset: Int) {
+    /// Page and byte of a cell's vector.
+    public func vectorPlace(of cell: CellNumber) -> (address: PageAddress, offset: Int) {
         let (page, within) = Int(cell).quotientAndRemainder(dividingBy: rowsPerPage)
         return (
             PageAddress(
-                space: definition.vectorSpace, partition: partition, page: UInt64(page)),
+                space: vectorSpace, partition: partition, page: UInt64(page)),
             within * rowBytes
         )
     }

@@ -19,6 +19,15 @@ extension Metric {
         }
     }
 
+    /// What the code of a row would tell, if it were exact, for what the kernel gives.
+    public func estimate(fromKernel value: Float) -> Float {
+        switch self {
+        case .l2: value
+        case .cosine: 2 - 2 * value
+        case .dot: -value
+        }
+    }
+
     /// Whether the first score means nearer than the second.
     public func isNearer(_ left: Float, _ right: Float) -> Bool {
         self == .l2 ? left < right : left > right

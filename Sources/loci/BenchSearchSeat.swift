@@ -99,10 +99,24 @@ final class SearchSeat: Sendable {
                 // Under another name until it is whole.
                 let part = copy.folder + ".part"
                 try? FileManager.default.removeItem(atPath: part)
-                try FileManager.default.copyItem(atPath: folder, toPath: part)
+                try Self.copy(folder, to: part)
                 try FileManager.default.moveItem(atPath: part, toPath: copy.folder)
             }
             return copy
+        }
+
+        /// By `cp`, which leaves holes as they are: segments are mostly holes.
+        private static func copy(_ folder: String, to other: String) throws {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/cp")
+            process.arguments = ["-a", "--sparse=always", folder, other]
+            try process.run()
+            process.waitUntilExit()
+            guard process.terminationStatus == 0 else {
+                throw LociError(
+                    .internal, "'\(folder)' could not be copied for another thread.",
+                    advice: "See what cp says; each thread needs a copy of its own.")
+            }
         }
     }
 

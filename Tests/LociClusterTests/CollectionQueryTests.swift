@@ -115,6 +115,26 @@ import Testing
         }
     }
 
+    /// Bounds as wide as these rule out little by themselves; vectors that were compared do.
+    @Test(arguments: [Metric.l2, .cosine, .dot])
+    func vectorsThatWereComparedRuleOutOthers(metric: Metric) throws {
+        let (stored, queries) = Self.points(400, dimension: 250, metric: metric, seed: 5)
+        var stage = try CollectionStage(
+            dimension: 250, metric: metric, options: .init(codeBits: 4), tuning: Self.tuning)
+        Self.filled(stored, &stage)
+        let locations = stage.slice().postings.keys.sorted()
+        var read: UInt64 = 0
+        for query in queries {
+            let answer = stage.query(query, k: 10, locations: locations, bound: 12)
+            Self.expect(
+                answer, equals: Self.nearest(10, to: query, of: stored, metric: metric))
+            read += answer.receipt.vectorsScored
+        }
+        let scored = Double(read) / Double(queries.count)
+        // 14 to 16 without it.
+        #expect(scored < 13.5, "\(scored) vectors compared")
+    }
+
     // MARK: Filters
 
     private static let filters = [

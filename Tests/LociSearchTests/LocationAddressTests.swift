@@ -111,6 +111,12 @@ import Testing
                 Kernels.score(.squaredL2, query: vector, rows: centroid, into: &squared)
                 #expect(index.score(.squaredL2, of: key, with: vector) == squared[0])
                 #expect(index.score(.dot, of: key, with: vector) == Kernels.dot(vector, centroid))
+                let unknown = LocationKey(partition: 1, location: 0)
+                let scores = index.scores(
+                    of: [unknown, key], with: vector, wantsProducts: true)
+                #expect(scores.count == 2 && scores[0] == nil)
+                #expect(scores[1]?.squaredDistance == squared[0])
+                #expect(scores[1]?.product == Kernels.dot(vector, centroid))
                 index.remove(key)
                 #expect(index.score(.dot, of: key, with: vector) == nil)
             }

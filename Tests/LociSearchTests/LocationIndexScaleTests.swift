@@ -119,6 +119,10 @@ import Testing
             let sure = exact.address(of: vector, metric: .l2, most: 16, epsilon: .infinity)
             let coarse = compact.address(of: vector, metric: .l2, most: 16, epsilon: .infinity)
             found += Set(sure.map(\.key)).intersection(coarse.map(\.key)).count
+            // What holds the locations can answer by their codes alone as well.
+            let estimated = exact.address(
+                of: vector, metric: .l2, most: 16, epsilon: .infinity, isEstimate: true)
+            #expect(estimated == coarse)
             for active in coarse {
                 let true1 = Mixture.squaredDistance(vector, exact.centroid(of: active.key)!)
                 #expect(abs(active.score - true1) < 0.05 * true1)

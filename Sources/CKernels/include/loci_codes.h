@@ -66,9 +66,14 @@ typedef struct {
 size_t loci_code_scan(int level, const uint8_t *rows, size_t stride, size_t count,
                       const loci_code_scan_query *query, loci_code_candidate *found);
 
-/// Brings the first rows of a page that will be scanned next towards the processor: `looked_at`
-/// bytes of each, at most as many rows as a scan fetches ahead.
+/// Brings rows of a page that will be scanned next towards the processor: the first 4 KiB of them
+/// or, where rows are longer, `looked_at` bytes of as many as a scan fetches ahead.
 void loci_code_fetch(const uint8_t *rows, size_t stride, size_t count, size_t looked_at);
+
+/// Brings the row of each candidate's cell, in a table of `rows` rows of `stride` bytes, towards
+/// the processor. Cells beyond the table are left out.
+void loci_candidate_fetch(const loci_code_candidate *found, size_t count, const uint8_t *table,
+                          size_t stride, size_t rows);
 
 /// Brings the first bytes of something that will be read soon towards the processor.
 void loci_fetch(const uint8_t *bytes, size_t count);

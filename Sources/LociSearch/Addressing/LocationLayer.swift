@@ -57,16 +57,22 @@ struct LocationLayer: Sendable {
         groups[Int(home)].vector(at: groups[Int(home)].slot(of: row))
     }
 
-    func score(_ kind: ScoreKind, of row: UInt32, home: UInt32, with query: [Float]) -> Float {
-        let slot = groups[Int(home)].slot(of: row)
+    func score(_ kind: ScoreKind, group: Int, slot: Int, with query: [Float]) -> Float {
+        // Through a span nothing is retained but what is used.
+        let groups = groups.span
         if keepsExact {
             return Kernels.score(
-                kind, row: 0, of: query, with: slot, of: groups[Int(home)].exact,
-                dimension: dimension)
+                kind, row: 0, of: query, with: slot, of: groups[group].exact, dimension: dimension)
         }
         return Kernels.score(
-            kind, row: 0, of: query, with: 0, of: groups[Int(home)].vector(at: slot),
+            kind, row: 0, of: query, with: 0, of: groups[group].vector(at: slot),
             dimension: dimension)
+    }
+
+    /// To be called a moment before a location is scored.
+    func fetch(group: Int, slot: Int) {
+        guard keepsExact else { return }
+        Kernels.fetch(row: slot, of: groups.span[group].exact, dimension: dimension)
     }
 
     /// Makes all groups anew by clustering; the codes are then as good as they can be.

@@ -23,12 +23,15 @@ public struct PostingScanner: Sendable {
         scanner = CodeScanner(query: coder.query(vector), epsilon: bound)
     }
 
-    /// Where the query stands to the centroid of a posting; nil for an unknown one.
-    public func origin(of key: LocationKey, in locations: LocationIndex) -> CodeOrigin? {
-        guard let distance = locations.score(.squaredL2, of: key, with: vector) else { return nil }
-        guard definition.metric == .dot else { return CodeOrigin(squaredDistance: distance) }
-        return locations.score(.dot, of: key, with: vector).map {
-            CodeOrigin(innerProduct: $0, squaredDistance: distance)
+    /// Where the query stands to the centroids of postings; nil for unknown ones.
+    public func origins(of keys: [LocationKey], in locations: LocationIndex) -> [CodeOrigin?] {
+        let isDot = definition.metric == .dot
+        return locations.scores(of: keys, with: vector, wantsProducts: isDot).map { scores in
+            scores.map {
+                isDot
+                    ? CodeOrigin(innerProduct: $0.product, squaredDistance: $0.squaredDistance)
+                    : CodeOrigin(squaredDistance: $0.squaredDistance)
+            }
         }
     }
 
@@ -51,6 +54,7 @@ public struct PostingScanner: Sendable {
             threshold: candidates.threshold, into: &found)
         codesScanned += UInt64(run.count)
         if let allowed { countPassed(run, page, points, allowed, key.location) }
+        points.fetch(found)
         for code in found where code.lower <= candidates.threshold {
             guard points.isCurrent(code.cell, tag: code.tag), allowed?.contains(code.cell) ?? true
             else { continue }

@@ -116,13 +116,15 @@ struct PartitionFilter: Sendable {
     let plan: FilterPlan
 }
 
-/// Comparing full vectors, in rounds.
+/// Comparing full vectors, the most promising first, in rounds: those that were compared may rule
+/// out others.
 ///
 /// Invariants:
-/// - The items before `next` have been compared, but for the parts in `asked`, whose pages were
-///   asked for; each part lies on one page.
+/// - The parts before `next` have been compared, but for those in `asked`, whose pages were asked
+///   for.
 /// - An item whose point has changed is not compared, but noted in `changed`: what it is now has to
 ///   be looked at, and its code may have ruled out others.
+/// - What is left out costs more than the best that are wanted, as far as its code can tell.
 struct Comparing: Sendable {
     struct Item: Sendable {
         let partition: PartitionIndex
@@ -131,6 +133,27 @@ struct Comparing: Sendable {
         let version: UInt64
         /// What the code says, for a vector that must not be read.
         let estimate: Float
+        /// Its distance is believed to be at least this.
+        let lower: Float
+
+        init(_ candidate: Candidate) {
+            partition = candidate.partition
+            cell = candidate.cell
+            id = candidate.id
+            version = candidate.version
+            estimate = candidate.estimate
+            lower = candidate.lower
+        }
+    }
+
+    /// Items whose vectors lie on one page.
+    struct Part: Sendable {
+        var items: Range<Int>
+        let address: PageAddress
+        /// Of the first item's vector in the page.
+        let offset: Int
+        /// The least of the items' bounds.
+        var lower: Float
     }
 
     struct Compared: Sendable {
@@ -140,8 +163,10 @@ struct Comparing: Sendable {
 
     /// By partition and cell.
     let items: [Item]
+    /// By the least of their bounds.
+    let parts: [Part]
     var next = 0
-    var asked: [Range<Int>] = []
+    var asked: [Part] = []
     /// Whether some were compared in an earlier event than others, so that they may have changed.
     var hasWaited = false
     var best: TopK<Compared>

@@ -12,12 +12,14 @@ extension ShardNode {
     ///
     /// Whether a filter is that selective is decided once, before anything is scanned; points that
     /// come and go meanwhile do not change it.
-    func chooseWholePartitions(_ search: inout SearchTask) {
+    func chooseWholePartitions(
+        _ search: inout SearchTask, _ scan: inout CodeScanning, _ view: [CollectionSlice]
+    ) {
         search.wholePartitions = []
-        for slice in slices(wantedBy: search) {
-            guard search.isExhaustive || isSelective(&search.scan!, search, slice) else { continue }
+        for slice in view {
+            guard search.isExhaustive || isSelective(&scan, search, slice) else { continue }
             search.wholePartitions.append(slice.partition)
-            insertEverything(of: slice, &search.scan!, search)
+            insertEverything(of: slice, &scan, search)
         }
     }
 

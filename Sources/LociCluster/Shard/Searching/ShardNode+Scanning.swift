@@ -13,57 +13,47 @@ extension ShardNode {
 
     /// Scans the pages that are held, and those that are in memory. Returns those that are needed
     /// next; none when everything is scanned, or when the task has failed.
-    mutating func scan(_ search: inout SearchTask, _ task: inout PageTask) -> [PageNeed] {
-        if search.scan == nil {
-            search.scan = newScan(search)
-            chooseWholePartitions(&search)
-        }
+    /// - Parameter view: The search's partitions.
+    mutating func scan(
+        _ search: inout SearchTask, _ view: [CollectionSlice], _ task: inout PageTask
+    ) -> [PageNeed] {
+        // Taken out of the search, so that it changes where it is.
+        let isNew = search.scan == nil
+        var scan = search.scan ?? newScan(search, view)
+        search.scan = nil
+        defer { search.scan = scan }
         let started = stopwatch()
         defer { task.receipt.scoringMicroseconds += stopwatch().microseconds(since: started) }
-        let view = slices(wantedBy: search)
-        for asked in search.scan!.asked {
+        if isNew { chooseWholePartitions(&search, &scan, view) }
+        for asked in scan.asked {
             // A page that was not to be asked for is left out, and the receipt says so.
             guard let page = task.held[asked.run.address] else { continue }
-            Self.scan(asked, page, &search.scan!, search, view)
+            Self.scan(asked, page, &scan, search, view)
         }
-        search.scan!.asked = []
+        scan.asked = []
         // Within an event nothing changes, so that one look at the postings is enough.
         var isComplete = false
         while true {
-            scanResident(&search.scan!, search, view, &task)
-            if !search.scan!.asked.isEmpty {
-                return search.scan!.asked.map {
+            scanResident(&scan, search, view, &task)
+            if !scan.asked.isEmpty {
+                return scan.asked.map {
                     PageNeed(address: $0.run.address, pageBytes: search.definition.codePageBytes)
                 }
             }
             // Once payloads are looked at, no more candidates come.
-            if isComplete || search.scan!.unverified != nil { break }
-            if !plan(&search.scan!, search, view) { break }
+            if isComplete || scan.unverified != nil { break }
+            if !plan(&scan, search, view) { break }
             isComplete = true
         }
         if search.filter != nil {
-            let needs = verify(&search.scan!, search, view, &task)
+            let needs = verify(&scan, search, view, &task)
             if !needs.isEmpty || task.isPausing { return needs }
         }
         task.receipt.wholePartitions = UInt32(search.wholePartitions.count)
-        task.receipt.partitions = search.scan!.partitions + task.receipt.wholePartitions
-        task.receipt.locationsActive = UInt32(search.scan!.scanned.count)
-        task.receipt.codesScanned = search.scan!.scanner.codesScanned
+        task.receipt.partitions = scan.partitions + task.receipt.wholePartitions
+        task.receipt.locationsActive = UInt32(scan.scanned.count)
+        task.receipt.codesScanned = scan.scanner.codesScanned
         return []
-    }
-
-    /// Of the partitions that a search looks at, each once. Taken out of their dictionaries once an
-    /// event: that copies a reference for every table of a slice.
-    func slices(wantedBy search: SearchTask) -> [CollectionSlice] {
-        var partitions: [PartitionIndex] = []
-        for key in search.wanted where !partitions.contains(key.partition) {
-            partitions.append(key.partition)
-        }
-        var slices: [CollectionSlice] = []
-        for partition in partitions {
-            if let slice = workers[partition]?.state.slices[search.space] { slices.append(slice) }
-        }
-        return slices
     }
 
     static func index(of partition: PartitionIndex, _ view: [CollectionSlice]) -> Int {
@@ -71,10 +61,9 @@ extension ShardNode {
         preconditionFailure("not a partition that the search looks at")
     }
 
-    private func newScan(_ search: SearchTask) -> CodeScanning {
-        let slice = slices(of: search.space).first!
-        let coder = slice.coder
-        var bound = slice.standardBound
+    private func newScan(_ search: SearchTask, _ view: [CollectionSlice]) -> CodeScanning {
+        let coder = view[0].coder
+        var bound = view[0].standardBound
         var margin: Float = 0
         switch search.purpose {
         case .query(let query): if query.bound > 0 { bound = query.bound }
@@ -123,8 +112,9 @@ extension ShardNode {
         _ scan: inout CodeScanning, _ search: SearchTask, _ view: [CollectionSlice]
     ) -> Bool {
         scan.plans += 1
-        var runs: [CodeScanning.Run] = []
         let keys = locations(of: search, view)
+        var new: [(posting: Posting, firstRow: Int)] = []
+        var newKeys: [LocationKey] = []
         var before = scan.scanned[...]
         scan.scanned = []
         scan.scanned.reserveCapacity(keys.count)
@@ -140,21 +130,43 @@ extension ShardNode {
                 continue
             }
             scan.scanned.append(CodeScanning.Scanned(key: key, rows: posting.rows))
-            let origin = scan.scanner.origin(of: key, in: view[index].locations)!
-            for run in view[index].runs(of: posting, from: scanned?.rows ?? 0) {
-                runs.append(CodeScanning.Run(key: key, origin: origin, run: run))
-            }
+            new.append((posting, scanned?.rows ?? 0))
+            newKeys.append(key)
         }
         scan.scanned += before
-        if runs.isEmpty { return false }
+        if new.isEmpty { return false }
+        let origins = Self.origins(of: newKeys, scan.scanner, view)
         // The nearest posting first: it tightens the threshold for the others.
-        runs.sort {
-            $0.origin.distance == $1.origin.distance
-                ? ($0.key, $0.run.firstRow) > ($1.key, $1.run.firstRow)
-                : $0.origin.distance > $1.origin.distance
+        let order = new.indices.sorted {
+            (origins[$0].distance, newKeys[$0]) < (origins[$1].distance, newKeys[$1])
         }
+        // A posting fills three or four pages.
+        var runs: [CodeScanning.Run] = []
+        runs.reserveCapacity(4 * new.count)
+        for number in order {
+            let (key, origin) = (newKeys[number], origins[number])
+            view[Self.index(of: key.partition, view)].geometry.forEachRun(
+                of: new[number].posting, from: new[number].firstRow
+            ) { runs.append(CodeScanning.Run(key: key, origin: origin, run: $0)) }
+        }
+        runs.reverse()
         scan.pending = runs
-        return true
+        return !runs.isEmpty
+    }
+
+    /// Of hard locations that are here, in the order of their partitions.
+    private static func origins(
+        of keys: [LocationKey], _ scanner: PostingScanner, _ view: [CollectionSlice]
+    ) -> [CodeOrigin] {
+        var origins: [CodeOrigin] = []
+        origins.reserveCapacity(keys.count)
+        while origins.count < keys.count {
+            let partition = keys[origins.count].partition
+            let here = Array(keys[origins.count...].prefix { $0.partition == partition })
+            let index = index(of: partition, view)
+            origins += scanner.origins(of: here, in: view.span[index].locations).map { $0! }
+        }
+        return origins
     }
 
     /// Scans those of the pending runs whose pages are in memory, and asks for the others, as many
@@ -165,26 +177,26 @@ extension ShardNode {
     ) {
         let pageBytes = search.definition.codePageBytes
         let most = max(1, roundBytes / pageBytes)
+        var found: [Bytes?] = []
         while scan.asked.count < most, !scan.pending.isEmpty {
             let count = min(Self.runsAtOnce, most - scan.asked.count)
             let runs = Array(scan.pending.suffix(count).reversed())
             scan.pending.removeLast(runs.count)
-            let needs = runs.map { PageNeed(address: $0.run.address, pageBytes: pageBytes) }
-            var found: [Bytes?] = []
-            pages.use(needs, into: &found)
+            pages.use(
+                runs.map { PageNeed(address: $0.run.address, pageBytes: pageBytes) }, into: &found)
             // One behind, so that the next page is on its way while this one is scanned.
-            var next: (run: CodeScanning.Run, page: Bytes)?
-            for (run, page) in zip(runs, found) {
+            var next: Int?
+            for (number, page) in found.enumerated() {
                 guard let page else {
-                    scan.asked.append(run)
+                    scan.asked.append(runs[number])
                     continue
                 }
                 task.noteUse(of: page)
-                scan.scanner.fetch(run.run, page: page)
-                if let next { Self.scan(next.run, next.page, &scan, search, view) }
-                next = (run, page)
+                scan.scanner.fetch(runs[number].run, page: page)
+                if let next { Self.scan(runs[next], found[next]!, &scan, search, view) }
+                next = number
             }
-            if let next { Self.scan(next.run, next.page, &scan, search, view) }
+            if let next { Self.scan(runs[next], found[next]!, &scan, search, view) }
         }
     }
 

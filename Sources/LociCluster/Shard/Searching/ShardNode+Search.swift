@@ -31,7 +31,7 @@ extension ShardNode {
         _ purpose: SearchTask.Purpose, _ space: SpaceID, _ filter: String, _ bulk: [Bytes],
         _ asker: Asker, slowest: Tier, into directives: inout [ShardDirective]
     ) {
-        guard let definition = slices(of: space).first?.definition else {
+        guard let definition = definition(of: space) else {
             return refuse(asker, unknownSpace(space), into: &directives)
         }
         let vector = bulk[0].values(Float.self)
@@ -49,7 +49,7 @@ extension ShardNode {
                 asker: asker, space: space, definition: definition, vector: vector,
                 wanted: wanted, filter: filter.isEmpty ? nil : try Filter(filter),
                 purpose: purpose)
-            search.partitions = slices(wantedBy: search).map(\.partition)
+            search.partitions = partitions(wantedBy: search)
             begin(.search(search), slowest: slowest, into: &directives)
         } catch {
             refuse(asker, error, into: &directives)
@@ -60,27 +60,32 @@ extension ShardNode {
         _ search: inout SearchTask, _ task: inout PageTask,
         into directives: inout [ShardDirective]
     ) -> [PageNeed] {
+        // Within an event nothing changes, so that they are taken once out of their dictionaries:
+        // that copies a reference for every table of a slice.
+        var view: [CollectionSlice] = []
+        for partition in search.partitions {
+            if let slice = workers[partition]?.state.slices[search.space] { view.append(slice) }
+        }
+        if view.isEmpty || view.count < search.partitions.count {
+            // Dropped while pages were on their way, in all partitions or in some so far.
+            task.failure = unknownSpace(search.space)
+            return []
+        }
         while task.failure == nil {
-            if search.partitions.isEmpty || !isWhole(search) {
-                // Dropped while pages were on their way, in all partitions or in some so far.
-                task.failure = unknownSpace(search.space)
-                return []
-            }
             if search.comparing == nil {
-                let needs = scan(&search, &task)
+                let needs = scan(&search, view, &task)
                 if !needs.isEmpty || task.failure != nil || task.isPausing { return needs }
-                search.comparing = comparing(search)
+                search.comparing = Self.comparing(
+                    search, view, hasCopies: workers.count > 1)
             }
             if search.gathering == nil {
-                let needs = compare(&search.comparing!, search, &task)
+                let needs = compare(&search, view, &task)
                 if !needs.isEmpty || task.isPausing { return needs }
                 if !search.comparing!.changed.isEmpty, search.isWhole {
                     goOn(&search, &task)
                     continue
                 }
-                let isOutdated =
-                    search.comparing!.hasWaited && isOutdated(search.comparing!, search.space)
-                if isOutdated || !search.comparing!.changed.isEmpty {
+                if Self.isOutdated(search.comparing!, view) {
                     startOver(&search, &task)
                     continue
                 }
@@ -89,7 +94,7 @@ extension ShardNode {
                     return []
                 }
                 search.gathering = Gathering(
-                    found(search.comparing!, search), of: search.definition,
+                    Self.found(search.comparing!, search, view), of: search.definition,
                     withVector: query.withVector, withPayload: query.withPayload,
                     isStrict: false)
             }
@@ -102,13 +107,6 @@ extension ShardNode {
             }
         }
         return []
-    }
-
-    private func isWhole(_ search: SearchTask) -> Bool {
-        for partition in search.partitions {
-            if workers[partition]?.state.slices[search.space] == nil { return false }
-        }
-        return true
     }
 
     private func startOver(_ search: inout SearchTask, _ task: inout PageTask) {
@@ -127,15 +125,39 @@ extension ShardNode {
         task.restart()
     }
 
-    /// Whether a point among the best is not any more what it was when it was compared.
-    private func isOutdated(_ comparing: Comparing, _ space: SpaceID) -> Bool {
-        comparing.best.sorted.contains {
-            workers[$0.item.partition]?.state.slices[space]?.points.record(of: $0.item.id)?.version
+    /// Whether a point was changed before it was compared, or one among the best is not any more
+    /// what it was then.
+    private static func isOutdated(_ comparing: Comparing, _ view: [CollectionSlice]) -> Bool {
+        if !comparing.changed.isEmpty { return true }
+        if !comparing.hasWaited { return false }
+        return comparing.best.sorted.contains {
+            view[index(of: $0.item.partition, view)].points.record(of: $0.item.id)?.version
                 != $0.item.version
         }
     }
 
     // MARK: Which postings
+
+    /// What a collection is here; nil if it is not here.
+    private func definition(of space: SpaceID) -> CollectionDefinition? {
+        for worker in workers.values {
+            if let definition = worker.state.slices[space]?.definition { return definition }
+        }
+        return nil
+    }
+
+    /// Those here that a search looks at, in the order of its wishes.
+    private func partitions(wantedBy search: SearchTask) -> [PartitionIndex] {
+        var partitions: [PartitionIndex] = []
+        for key in search.wanted where key.partition != partitions.last {
+            if !partitions.contains(key.partition),
+                workers[key.partition]?.state.slices[search.space] != nil
+            {
+                partitions.append(key.partition)
+            }
+        }
+        return partitions
+    }
 
     /// What a collection is here, and the highest version of its points.
     public func collection(
@@ -152,7 +174,8 @@ extension ShardNode {
     ) -> [LocationKey] {
         let found = slices(of: space).flatMap { slice in
             slice.locations.address(
-                of: vector, metric: slice.definition.metric, most: most, epsilon: epsilon)
+                of: vector, metric: slice.definition.metric, most: most, epsilon: epsilon,
+                isEstimate: true)
         }
         return found.map(\.key)
     }
@@ -194,18 +217,19 @@ extension ShardNode {
         let keys = slice.locations.keys
         return slice.locations.address(
             of: search.vector, metric: search.definition.metric, most: Self.ownProbes,
-            epsilon: .infinity,
+            epsilon: .infinity, isEstimate: true,
             among: { (slice.postings[keys[$0].location]?.live ?? 0) > 0 }
         ).map(\.key.location)
     }
 
     // MARK: Answers
 
-    private func found(_ comparing: Comparing, _ search: SearchTask) -> [FoundPoint] {
+    private static func found(
+        _ comparing: Comparing, _ search: SearchTask, _ view: [CollectionSlice]
+    ) -> [FoundPoint] {
         let metric = search.definition.metric
-        let view = slices(wantedBy: search)
         let found = comparing.best.sorted.map { compared in
-            let index = Self.index(of: compared.item.partition, view)
+            let index = index(of: compared.item.partition, view)
             return FoundPoint(
                 partition: compared.item.partition, cell: compared.item.cell,
                 score: metric.score(fromKernel: compared.score),
@@ -216,7 +240,7 @@ extension ShardNode {
     }
 
     /// Of copies of a point the one with the highest version, the others' order kept.
-    private func newestCopies(of found: [FoundPoint]) -> [FoundPoint] {
+    private static func newestCopies(of found: [FoundPoint]) -> [FoundPoint] {
         var newest: [PointID: UInt64] = [:]
         for point in found {
             newest[point.id] = max(newest[point.id] ?? 0, point.record.version)
