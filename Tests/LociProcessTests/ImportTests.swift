@@ -43,6 +43,23 @@ extension ProcessTests {
         #expect(try await client.count("points").count == UInt64(rows))
     }
 
+    @Test("an import with a rate takes its time, and all rows come")
+    func pacedImport() async throws {
+        let cluster = try await LocalCluster.running()
+        let client = try cluster.client()
+        try await client.createCollection("points", dimension: 16, metric: .l2)
+        let path = "\(cluster.folder)/points.fvecs"
+        try Self.vectorFile(rows: 600, dimension: 16).write(to: URL(filePath: path))
+        let start = ContinuousClock.now
+        let ended = try await cluster.loci("import", "points", path, "--rate", "400")
+        #expect(ended.code == 0, "\(ended.errors)")
+        // The last of its batches of 20 rows is sent after 1.45 s.
+        #expect(ContinuousClock.now - start > .milliseconds(1400))
+        #expect(try await client.count("points").count == 600)
+        let refused = try await cluster.loci("import", "points", path, "--rate", "0")
+        #expect(refused.code == 2 && refused.errors.contains("--rate must be more than 0"))
+    }
+
     private static func vector(_ row: UInt64, _ dimension: Int) -> [Float] {
         var random = SeededRandom(seed: row)
         return (0..<dimension).map { _ in Float(random.unit()) }
