@@ -40,7 +40,7 @@ private final class CoordinatorDriver {
 
     private static let tickMicroseconds: UInt64 = 25_000
     /// Clients' requests are taken for so long before shards are heard again.
-    private static let turnMicroseconds: UInt64 = 10_000
+    private static let turnMicroseconds: UInt64 = 2_000
 
     init(_ configuration: ClusterConfiguration) throws {
         var logger = Logger(label: "loci-coordinator")

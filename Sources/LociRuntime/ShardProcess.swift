@@ -144,6 +144,9 @@ final class ShardDriver {
     /// How long a message may hold a page after it is sent until somebody looks.
     private static let releaseMilliseconds = 2
 
+    /// Messages are taken for so long before others have their turn.
+    private static let turnMicroseconds: UInt64 = 2_000
+
     /// Between two reports of how storage stands.
     private static let reportMicroseconds: UInt64 = 500_000
 
@@ -212,9 +215,11 @@ final class ShardDriver {
         }
     }
 
-    /// Takes a bounded number of messages, so that completions get their turn.
+    /// Takes messages for a bounded time, so that completions and what is unfinished get their turn.
     private func receive() throws {
-        for _ in 0..<256 where fatal == nil {
+        let started = Clock.now()
+        for _ in 0..<256
+        where fatal == nil && Clock.now().microseconds(since: started) < Self.turnMicroseconds {
             guard let (peer, frames) = try router.receive() else { return }
             do throws(WireError) {
                 handle(.received(from: peer.value, try Message(frames: frames)))

@@ -17,7 +17,7 @@ extension CollectionSlice {
         }
         if posting.live >= mergeBelow {
             sparse.remove(location)
-        } else if hasLost, canBeGivenUp(location) {
+        } else if hasLost {
             sparse.insert(location)
         }
     }
@@ -33,18 +33,21 @@ extension CollectionSlice {
         return overfull.union(given.prefix(max(0, siblings - 1))).sorted()
     }
 
-    /// Whether the points of a posting would still be found if another took them: the nearest one
+    /// Whether the points of a posting that is due because it has few would still be found if another took them: the nearest one
     /// here must be about as near to it as to its own neighbours. Where a few points have strayed
     /// among hard locations of other partitions there is none, and away from there no query would
     /// look for them.
-    func canBeGivenUp(_ location: LocationID) -> Bool {
+    public func canBeGivenUp(_ location: LocationID) -> Bool {
         let posting = postings[location]!
         if posting.live == 0 { return true }
         guard let centroid = locations.centroid(of: key(location)),
             let heir = nearest(to: centroid, posting.generation, except: [location]),
-            let heirs = locations.centroid(of: key(heir.location)),
-            let next = nearest(to: heirs, posting.generation, except: [location, heir.location])
+            let place = locations.centroid(of: key(heir.location))
         else { return false }
+        // Of two locations each is the other's only neighbour.
+        guard
+            let next = nearest(to: place, posting.generation, except: [location, heir.location])
+        else { return true }
         return heir.distance <= Self.strayFactor * next.distance
     }
 

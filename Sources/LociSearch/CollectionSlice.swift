@@ -209,8 +209,7 @@ public struct CollectionSlice: Sendable {
     /// up, if one is.
     public mutating func move(_ move: PointMove, effects: inout SliceEffects) {
         counters.evaluated += move.evaluated
-        let retiring = move.retiring
-        if let retiring, !sparse.contains(retiring) { return }
+        let retiring = move.retiring.flatMap { postings[$0] == nil ? nil : $0 }
         let centroid = retiring.flatMap { locations.centroid(of: key($0)) }
         if let retiring { locations.remove(key(retiring)) }
         var heirs: Set<LocationID> = []
@@ -319,8 +318,6 @@ public struct CollectionSlice: Sendable {
         sparse.remove(location)
         freeExtents.append(posting.extent)
         journal.retired(location, successors: successors)
-        // What was near to others may have been near to this one only.
-        sparse = sparse.filter { canBeGivenUp($0) }
     }
 
     private mutating func forget(_ cell: CellNumber) {

@@ -93,13 +93,15 @@ struct CompletionPatterns {
         return scores.indices.max { scores[$0] < scores[$1] } ?? 0
     }
 
-    /// |a - b| / |b|.
+    /// |a - b| / |b|; infinite if that is no number.
     static func difference(_ a: [Float], from b: [Float]) -> Double {
+        guard a.count == b.count else { return .infinity }
         var (squares, length) = (0.0, 0.0)
         for (x, y) in zip(a, b) {
             squares += (Double(x) - Double(y)) * (Double(x) - Double(y))
             length += Double(y) * Double(y)
         }
-        return (squares / max(length, .leastNormalMagnitude)).squareRoot()
+        let difference = (squares / max(length, .leastNormalMagnitude)).squareRoot()
+        return difference.isFinite ? difference : .infinity
     }
 }

@@ -74,9 +74,19 @@ struct BenchQuery: AsyncParsableCommand {
             let answer = try await client.query(
                 collection, vector: workload.vectors[row].values(Float.self), k: neighbours,
                 isExact: true, filter: filter)
-            nearest[row] = Set(answer.matches.map(\.id))
+            nearest[row] = try Self.ids(of: answer)
         }
         return nearest
+    }
+
+    /// - Throws: UNAVAILABLE if a shard's part is missing: that would be no truth.
+    private static func ids(of answer: Matches) throws(LociError) -> Set<UInt64> {
+        if answer.isDegraded {
+            throw LociError(
+                .unavailable, "An exact answer lacks a shard's part, so it is no truth.",
+                advice: "Measure when `loci status` shows all shards up.")
+        }
+        return Set(answer.matches.map(\.id))
     }
 
     private func workload() throws -> QueryWorkload {

@@ -44,8 +44,8 @@ struct ImportCommand: AsyncParsableCommand {
         guard (1...Limits.pointsPerRequest).contains(batch) else {
             throw ValidationError("--batch must be 1 to \(Limits.pointsPerRequest), not \(batch).")
         }
-        if let rate, !(rate > 0 && rate.isFinite) {
-            throw ValidationError("--rate must be more than 0 rows per second, not \(rate).")
+        if let rate, !(0.001...1e9).contains(rate) {
+            throw ValidationError("--rate must be 0.001 to 1e9 rows per second, not \(rate).")
         }
         guard !restart || !resume else {
             throw ValidationError("--restart imports all rows, --resume those that are missing.")

@@ -52,7 +52,7 @@ struct ImportRun {
         var source = source
         var progress = progress
         defer { progress.finish() }
-        let (first, start) = (acknowledged, ContinuousClock.now)
+        var due = ContinuousClock.now
         do {
             try await withThrowingTaskGroup(of: Delivery.self) { group in
                 var pending = 0
@@ -62,11 +62,10 @@ struct ImportRun {
                         // A source may leave rows out: they belong to the batch that follows.
                         let rows = row..<(next.firstRow + UInt64(next.count))
                         row = rows.upperBound
-                        if let rate {
-                            let due = Duration.seconds(Double(rows.lowerBound - first) / rate)
-                            try await Task.sleep(until: start + due)
-                        }
-                        group.addTask { [self] in try await deliver(next, rows) }
+                        // What was late is not made good.
+                        due = max(due, ContinuousClock.now)
+                        group.addTask { [self, due] in try await deliver(next, rows, at: due) }
+                        if let rate { due += .seconds(Double(rows.count) / rate) }
                         pending += 1
                     }
                     guard let delivery = try await group.next() else { break }
@@ -103,8 +102,15 @@ struct ImportRun {
         receipt.add(request: delivery.receipt)
     }
 
-    /// Stores a batch; what may succeed later is tried again until patience ends. Points are stored
+    /// Stores a batch when it is due; what may succeed later is tried again until patience ends. Points are stored
     /// by id, so a repeated batch changes nothing.
+    private func deliver(
+        _ batch: PointBatch, _ rows: Range<UInt64>, at due: ContinuousClock.Instant
+    ) async throws -> Delivery {
+        if rate != nil { try await Task.sleep(until: due) }
+        return try await deliver(batch, rows)
+    }
+
     private func deliver(
         _ batch: PointBatch, _ rows: Range<UInt64>
     ) async throws(LociError) -> Delivery {

@@ -119,15 +119,46 @@ import Testing
         #expect(second.partitions == [1, 2, 3])
         #expect(Set(second.locations) == [ShardQuery.ownChoice])
         #expect(selectiveShares(second) == [min(1, 4 * share)])
-        let over = answer(&stage, second, ids: 1, passed: 1, whole: [1, 2])
+        // Partition 3 was scanned, and enough passed there.
+        let over = answer(&stage, second, ids: 1, passed: 16, whole: [1, 2])
         guard case .matches(let matches)? = over.replies.first?.body else {
             Issue.record("k points were found, and all partitions were asked")
             return
         }
-        #expect(matches.count == 2 && !matches.isExhausted && matches.passed == 4)
+        #expect(matches.count == 2 && !matches.isExhausted && matches.passed == 32)
         #expect(matches.receipt.rounds == 2 && matches.wholePartitions.isEmpty)
         // Without a filter nothing is.
         #expect(selectiveShares(stage.query()) == [0])
+    }
+
+    /// The points of a whole partition may be far away: where too few of those that were scanned
+    /// passed, the k that were found need not be the nearest.
+    @Test func whatWasScannedHasToGiveEnoughByItself() {
+        var stage = CoordinatorStage.withLocations()
+        let first = stage.query { $0.filter = "a = 1" }
+        let second = answer(&stage, first, ids: 1, passed: 1, whole: [0, 1])
+        let third = answer(&stage, second, ids: 1, passed: 7, whole: [2])
+        #expect(third.replies.isEmpty && third.partitions == [3])
+        #expect(third.locations == [ShardQuery.everyLocation])
+        #expect(answer(&stage, third, ids: 1, passed: 0, whole: [3]).replies.count == 1)
+    }
+
+    /// One partition on the border that hardly any point passes does not send a query everywhere.
+    @Test func aWholePartitionBesideEnoughOthersIsTheEnd() {
+        var stage = CoordinatorStage.withLocations()
+        let first = stage.query { $0.filter = "a = 1" }
+        let over = answer(&stage, first, ids: 1, passed: 16, whole: [0])
+        #expect(over.replies.count == 1 && over.sent.isEmpty)
+    }
+
+    /// Where vectors must not be brought in, codes have to do.
+    @Test func aTierLimitLeavesSelectiveFiltersToTheCodes() {
+        var stage = CoordinatorStage.withLocations()
+        let asked = stage.query {
+            $0.filter = "a = 1"
+            $0.maxTier = .dram
+        }
+        #expect(selectiveShares(asked) == [0])
     }
 
     /// Fewer than k may only be answered when no point that passes can be anywhere else.

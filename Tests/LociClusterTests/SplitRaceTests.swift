@@ -140,7 +140,11 @@ import Testing
         #expect(stage.node.workers[0]!.rewrites.isEmpty, "no upkeep is left behind")
         #expect(stage.node.workers[0]!.appended.isEmpty)
         for (address, page) in follower.pages { #expect(stage.disk[address] == page) }
-        #expect(follower.slice.due.isEmpty)
+        // What cannot be given up stays.
+        for location in follower.slice.due {
+            #expect(!follower.slice.overfull.contains(location))
+            #expect(!follower.slice.canBeGivenUp(location))
+        }
         #expect(follower.splits > 5 && follower.rewrites + follower.retired > 2)
         #expect(follower.reassigned > 0)
         print(

@@ -66,7 +66,8 @@ struct BenchSearchTests {
             #expect(number(line, "recall") == 1)
             #expect(line["queries"] as? Int == 10)
         }
-        #expect(number(lines[2], "vectors") < number(lines[1], "vectors"))
+        // So few pass the second one that all of them are compared.
+        #expect(number(lines[1], "codes") > 0 && number(lines[2], "codes") == 0)
     }
 
     @Test("normalises for cosine, and answers inner products")

@@ -12,9 +12,11 @@ extension CoordinatorNode {
     /// same everywhere; where one has more than the others by chance, it should not stand apart.
     private static let reserve: Float = 4
 
-    /// The share of a partition's points up to which it is to compare all that pass.
+    /// The share of a partition's points up to which it is to compare all that pass. None where
+    /// vectors must not be brought in: then codes have to do.
     func selectiveShare(_ search: QueryOperation) -> Float {
-        guard !search.query.filter.isEmpty, let state = collections[search.definition.space]
+        guard !search.query.filter.isEmpty, search.query.maxTier == nil,
+            let state = collections[search.definition.space]
         else { return 0 }
         let points = state.points
         let codes = Double(points) * Double(search.asked) / Double(max(1, state.locations.count))

@@ -229,8 +229,7 @@ extension CoordinatorNode {
         operation.kind = .mutation(mutation)
     }
 
-    /// Points in groups whose vectors and payloads each fit a frame, and that a shard writes in few
-    /// turns.
+    /// Points in groups whose vectors and payloads each fit a frame.
     private func messages(
         of members: [Int], _ mutation: MutationOperation, rowBytes: Int
     ) -> [[Int]] {
@@ -240,10 +239,7 @@ extension CoordinatorNode {
         for member in members {
             vectors += rowBytes
             payloads += mutation.payloads[member].count
-            let isFull = groups[groups.count - 1].count == 2 * tuning.pointsPerTurn
-            if isFull
-                || max(vectors, payloads) > Limits.frameBytes && !groups[groups.count - 1].isEmpty
-            {
+            if max(vectors, payloads) > Limits.frameBytes, !groups[groups.count - 1].isEmpty {
                 groups.append([])
                 vectors = rowBytes
                 payloads = mutation.payloads[member].count

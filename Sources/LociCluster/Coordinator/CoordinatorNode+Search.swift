@@ -53,7 +53,7 @@ extension CoordinatorNode {
             wanted = elsewhere(operation)
         }
         search.asked = wanted.count
-        if search.wholePartitions.isEmpty { search.passed = 0 }
+        search.passed = 0
         operation.receipt.rounds += 1
         operation.kind = .query(search)
         let query = search.query
@@ -104,13 +104,17 @@ extension CoordinatorNode {
         let k = Int(query.query.k)
         let isWhole = query.wholePartitions.count >= metadata.map.partitions
         guard !query.hasSkipped, !isWhole else { return nil }
-        switch query.reach {
-        case .address: if !query.wholePartitions.isEmpty { return .rest }
-        case .rest: return found < k ? .everywhere : nil
-        case .everywhere, .elsewhere: return nil
-        }
         let isFiltered = !query.query.filter.isEmpty
         let wanted = isFiltered ? k * SearchTuning.passedPerNeighbour : k
+        switch query.reach {
+        case .everywhere, .elsewhere: return nil
+        case .address where query.wholePartitions.isEmpty: break
+        case .address, .rest:
+            // Those that were scanned have to give enough by themselves: the whole ones may be far
+            // away.
+            if found >= k, query.passed >= UInt64(wanted) { return nil }
+            return query.reach == .rest ? .everywhere : .rest
+        }
         let isCounted = isFiltered && query.passed > 0
         let passed = max(Int(clamping: query.passed), found)
         guard found < k || isCounted && passed < wanted else { return nil }

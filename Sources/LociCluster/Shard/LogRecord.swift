@@ -22,6 +22,16 @@ public struct PutPoints: Equatable, Sendable {
     /// Rows one after the other.
     public var vectors: Bytes
     public var payloads: [Bytes]
+
+    /// Some of them.
+    func part(_ members: Range<Int>) -> PutPoints {
+        let rowBytes = vectors.count / ids.count
+        return PutPoints(
+            ids: Array(ids[members]), isPrimary: Array(isPrimary[members]),
+            vectors: vectors.slice(
+                (members.lowerBound * rowBytes)..<(members.upperBound * rowBytes)),
+            payloads: Array(payloads[members]))
+    }
 }
 
 extension LogRecord {

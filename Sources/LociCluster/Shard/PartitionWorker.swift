@@ -14,6 +14,30 @@ struct PartitionWorker: Sendable {
         var record: LogRecord
         var encoded: Bytes
         var reply: Reply
+        /// What the part of it came to that is applied already.
+        var done = Done()
+
+        /// What is applied first, and the rest of a put with more points.
+        func cut(after points: Int) -> (first: Pending, rest: Pending?) {
+            guard case .put(let space, let sequence, let generation, let put) = record,
+                put.ids.count > points
+            else { return (self, nil) }
+            func part(_ members: Range<Int>) -> LogRecord {
+                .put(
+                    space: space, sequence: sequence, generation: generation,
+                    points: put.part(members))
+            }
+            return (
+                Pending(record: part(0..<points), encoded: Bytes(), reply: .none, done: done),
+                Pending(record: part(points..<put.ids.count), encoded: Bytes(), reply: reply)
+            )
+        }
+    }
+
+    /// What applying a record came to.
+    struct Done: Sendable {
+        var count: UInt64 = 0
+        var pagesTouched: UInt64 = 0
     }
 
     /// What to say once the record is applied.
@@ -48,6 +72,9 @@ struct PartitionWorker: Sendable {
     var appended: [RewriteKey: [SplitRow]] = [:]
     /// What is to be looked at once a split has been applied.
     var afterSplit: [RewriteKey: SplitAftermath] = [:]
+    /// Postings with few points that cannot be given up, and how many hard locations there were when
+    /// that was found. Looked at again when a tenth more or fewer are there.
+    private var strays: [RewriteKey: Int] = [:]
 
     init(state: PartitionState, lsn: LSN, logBytes: UInt64) {
         self.state = state
@@ -77,6 +104,21 @@ struct PartitionWorker: Sendable {
         rewrites[key] = nil
         appended[key] = nil
         afterSplit[key] = nil
+        if state.slices[key.space]?.postings[key.location] == nil { strays[key] = nil }
+    }
+
+    /// Whether a posting is to be rewritten, or may be given up.
+    mutating func isWorthRewriting(_ key: RewriteKey) -> Bool {
+        guard let slice = state.slices[key.space], slice.postings[key.location] != nil else {
+            return false
+        }
+        if slice.overfull.contains(key.location) || slice.postings[key.location]!.live == 0 {
+            return true
+        }
+        let count = slice.locations.count
+        if let before = strays[key], abs(count - before) * 10 <= before { return false }
+        strays[key] = slice.canBeGivenUp(key.location) ? nil : count
+        return strays[key] == nil
     }
 
     mutating func note(_ placed: [PlacedRow], _ space: SpaceID) {

@@ -236,15 +236,18 @@ extension ShardNode {
     ) {
         applying.removeAll { $0 == partition }
         var effort = 0
-        var applied = 0
-        let group = workers[partition]!.inFlight
-        while applied < group.count, effort < settings.pointsPerTurn {
-            apply(group[applied], partition, into: &directives)
-            effort += group[applied].record.effort
-            applied += 1
+        var group = workers[partition]!.inFlight[...]
+        while effort < settings.pointsPerTurn, let next = group.popFirst() {
+            let (first, rest) = next.cut(after: settings.pointsPerTurn - effort)
+            effort += first.record.effort
+            let done = apply(first, partition, into: &directives)
+            if var rest {
+                rest.done = done
+                group.insert(rest, at: group.startIndex)
+            }
         }
-        workers[partition]!.inFlight.removeFirst(applied)
-        guard applied == group.count else {
+        workers[partition]!.inFlight = Array(group)
+        guard group.isEmpty else {
             applying.append(partition)
             return
         }
@@ -262,10 +265,11 @@ extension ShardNode {
         while !applying.isEmpty { applySome(into: &directives) }
     }
 
+    /// - Returns: What it came to, with the part that was applied before.
     private mutating func apply(
         _ pending: PartitionWorker.Pending, _ partition: PartitionIndex,
         into directives: inout [ShardDirective]
-    ) {
+    ) -> PartitionWorker.Done {
         var before: [[UInt16]] = []
         if case .claimed = pending.reply, case .claim(let space, _, let ids, _) = pending.record {
             let directory = workers[partition]!.state.slices[space]?.directory
@@ -292,12 +296,16 @@ extension ShardNode {
             workers[partition]!.endRewrite(key)
             if let aftermath { beginReassignment(aftermath, key, partition, into: &directives) }
         }
-        reply(pending, partition, effects, before, into: &directives)
+        var done = pending.done
+        done.count += effects.count
+        done.pagesTouched += UInt64(Set(effects.writes.map(\.address)).count)
+        reply(pending, partition, done, before, into: &directives)
+        return done
     }
 
     private mutating func reply(
         _ pending: PartitionWorker.Pending, _ partition: PartitionIndex,
-        _ effects: PartitionState.Effects, _ before: [[UInt16]],
+        _ done: PartitionWorker.Done, _ before: [[UInt16]],
         into directives: inout [ShardDirective]
     ) {
         switch pending.reply {
@@ -305,7 +313,7 @@ extension ShardNode {
             var receipt = Receipt()
             receipt.partitions = 1
             // A write lands in memory; its page goes to the file later.
-            receipt.pagesTouched = UInt64(Set(effects.writes.map(\.address)).count)
+            receipt.pagesTouched = done.pagesTouched
             receipt.tiers[.dram].hits = receipt.pagesTouched
             var version: UInt64 = 0
             switch pending.record {
@@ -313,9 +321,9 @@ extension ShardNode {
                 version = workers[partition]!.state.slices[space]?.locationsVersion ?? 0
             default: break
             }
-            let done = Acknowledged(
-                count: effects.count, receipt: finish(receipt, asker), locationsVersion: version)
-            answer(asker, .acknowledged(done), into: &directives)
+            let acknowledged = Acknowledged(
+                count: done.count, receipt: finish(receipt, asker), locationsVersion: version)
+            answer(asker, .acknowledged(acknowledged), into: &directives)
         case .claimed(let asker):
             answer(
                 asker, .claimed(Claimed(count: UInt32(before.count))),

@@ -73,8 +73,6 @@ struct CodeScanning: Sendable {
 
     var scanner: PostingScanner
     var candidates: CandidateSet
-    /// Points of whole partitions, as far as indexes let them through.
-    var inserted: UInt64 = 0
     var scanned: [Scanned] = []
     /// Runs to come, the next one last.
     var pending: [Run] = []

@@ -58,7 +58,6 @@ extension ShardNode {
         func insert(_ cell: CellNumber) {
             let record = slice.points[cell]
             guard record.isLive else { return }
-            scan.inserted += 1
             scan.candidates.insert(
                 Candidate(
                     partition: slice.partition, cell: cell, id: record.id,
@@ -72,14 +71,15 @@ extension ShardNode {
         }
     }
 
-    /// Points that the filter let through, of those that were looked at. Where payloads decide,
-    /// only those of the most promising points are asked, and as many of the others are taken to
-    /// pass.
+    /// Points that the filter let through, of those whose codes were looked at. Where payloads
+    /// decide, only those of the most promising points are asked, and as many of the others are
+    /// taken to pass.
     func passed(_ search: SearchTask) -> UInt64 {
         guard search.filter != nil, let scan = search.scan else { return 0 }
         let plans = scan.filters.values.map(\.plan)
         let isCounted = plans.allSatisfy { $0.cells != nil }
-        let most = (isCounted ? scan.scanner.passed : scan.scanner.codesScanned) + scan.inserted
+        let most = isCounted ? scan.scanner.passed : scan.scanner.codesScanned
+        if most == 0 { return 0 }
         if plans.allSatisfy(\.isExact) { return most }
         let found = scan.candidates.candidates.count
         let share = Double(found) / Double(max(1, scan.verified))

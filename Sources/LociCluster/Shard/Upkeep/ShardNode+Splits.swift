@@ -21,7 +21,8 @@ extension ShardNode {
             for location in workers[partition]!.state.slices[space]!.due {
                 let key = PartitionWorker.RewriteKey(space: space, location: location)
                 guard workers[partition]!.rewrites[key] == nil,
-                    workers[partition]!.rewrites.count < Self.mostRewrites
+                    workers[partition]!.rewrites.count < Self.mostRewrites,
+                    workers[partition]!.isWorthRewriting(key)
                 else { continue }
                 beginRewrite(key, partition, into: &directives)
             }
@@ -66,7 +67,8 @@ extension ShardNode {
     }
 
     /// Records for the rewrites whose rows are all here. Called when nothing is in flight. Splits
-    /// come first: what moves because of the others is placed when they have been applied.
+    /// come first: what moves because of the others is placed when they have been applied. One
+    /// posting of a group is given up: whether another can be, depends on what is left.
     mutating func readyRewrites(_ partition: PartitionIndex) -> [PartitionWorker.Pending] {
         var splits: [LogRecord] = []
         var moves: [LogRecord] = []
@@ -75,16 +77,19 @@ extension ShardNode {
             if splits.count + moves.count == Self.mostPerGroup { break }
             guard case .ready(let loaded) = workers[partition]!.rewrites[key]! else { continue }
             guard let slice = workers[partition]!.state.slices[key.space],
-                let posting = slice.postings[key.location], slice.due.contains(key.location)
+                let posting = slice.postings[key.location], slice.due.contains(key.location),
+                workers[partition]!.isWorthRewriting(key)
             else {
                 workers[partition]!.endRewrite(key)
                 continue
             }
+            let isOverfull = slice.overfull.contains(key.location)
+            if !isOverfull, !moves.isEmpty { continue }
             let rows = (loaded + workers[partition]!.appended[key]!).filter {
                 slice.points.isCurrent($0.cell, tag: $0.tag)
             }
             workers[partition]!.rewrites[key] = .logged
-            if slice.overfull.contains(key.location) {
+            if isOverfull {
                 let split = LocationSplit(posting, rows: rows, of: slice)
                 splits.append(.split(space: key.space, split))
                 workers[partition]!.afterSplit[key] = SplitAftermath(split, rows: rows, slice)
