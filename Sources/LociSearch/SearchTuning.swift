@@ -26,8 +26,8 @@ public struct SearchTuning: Equatable, Sendable {
     /// Standard deviations of a code's error within which a distance is believed to lie.
     public var bound: Float = 1.9
     /// Points that are placed or written in one event, about: others have their turn after a
-    /// millisecond or two.
-    public var pointsPerTurn = 32
+    /// millisecond.
+    public var pointsPerTurn = 8
 
     public init() {}
 }
