@@ -215,7 +215,8 @@ final class ShardDriver {
         }
     }
 
-    /// Takes messages for a bounded time, so that completions and what is unfinished get their turn.
+    /// Takes messages for a bounded time, so that completions and what is unfinished get their
+    /// turn.
     private func receive() throws {
         let started = Clock.now()
         for _ in 0..<256

@@ -102,8 +102,8 @@ struct ImportRun {
         receipt.add(request: delivery.receipt)
     }
 
-    /// Stores a batch when it is due; what may succeed later is tried again until patience ends. Points are stored
-    /// by id, so a repeated batch changes nothing.
+    /// Stores a batch when it is due; what may succeed later is tried again until patience ends.
+    /// Points are stored by id, so a repeated batch changes nothing.
     private func deliver(
         _ batch: PointBatch, _ rows: Range<UInt64>, at due: ContinuousClock.Instant
     ) async throws -> Delivery {

@@ -72,8 +72,8 @@ struct PartitionWorker: Sendable {
     var appended: [RewriteKey: [SplitRow]] = [:]
     /// What is to be looked at once a split has been applied.
     var afterSplit: [RewriteKey: SplitAftermath] = [:]
-    /// Postings with few points that cannot be given up, and how many hard locations there were when
-    /// that was found. Looked at again when a tenth more or fewer are there.
+    /// Postings with few points that cannot be given up, and how many hard locations there were
+    /// when that was found. Looked at again when a tenth more or fewer are there.
     private var strays: [RewriteKey: Int] = [:]
 
     init(state: PartitionState, lsn: LSN, logBytes: UInt64) {
