@@ -34,9 +34,9 @@ extension CollectionSlice {
     }
 
     /// Whether the points of a posting that is due because it has few would still be found if
-    /// another took them: the nearest one here must be about as near to it as to its own neighbours.
-    /// Where a few points have strayed among hard locations of other partitions there is none, and
-    /// away from there no query would look for them.
+    /// another took them: the nearest one here must be about as near to it as to its own
+    /// neighbours. Where a few points have strayed among hard locations of other partitions there
+    /// is none, and away from there no query would look for them.
     public func canBeGivenUp(_ location: LocationID) -> Bool {
         let posting = postings[location]!
         if posting.live == 0 { return true }
